@@ -1,0 +1,116 @@
+/*
+ * The configuration, read and checked: plain data, made by config_load() (a file) or by
+ * config_from_arguments() (framed run), then never changed. Everybody may read it; only this folder
+ * knows libconfuse, and nothing of libconfuse outlives the load.
+ */
+#ifndef FRAMED_CONFIG_CONFIG_H
+#define FRAMED_CONFIG_CONFIG_H
+
+#include <framed/address.h>
+#include <framed/framing.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_ERROR_SIZE 1024
+
+enum handler_type { HANDLER_NONE, HANDLER_BUILTIN, HANDLER_MODULE, HANDLER_COMMAND };
+enum handler_builtin { BUILTIN_ECHO, BUILTIN_DISCARD };
+enum handler_codec { CODEC_LINE, CODEC_FRAME };
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_FILE, LOG_TARGET_SYSLOG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* `handler { }` */
+struct handler_config {
+    enum handler_type type;
+    enum handler_builtin builtin;
+    char *module;            /* path of a shared object */
+    char **command;          /* argument vector, ended by NULL */
+    enum handler_codec codec;
+    uint64_t settle_ms;      /* a command that lives this long has started */
+};
+
+/* `limits { }`, in bytes unless told otherwise */
+struct limits_config {
+    uint64_t max_message;
+    uint64_t max_reply;
+    uint64_t backlog; /* connections that wait in the kernel */
+};
+
+/* `deadlines { }`, in milliseconds; 0 (written `off`) is none, where the schema allows it */
+struct deadlines_config {
+    uint64_t idle_ms;    /* between messages */
+    uint64_t frame_ms;   /* first byte to complete message */
+    uint64_t request_ms; /* in the handler */
+    uint64_t write_ms;   /* replies taken by the peer */
+    uint64_t start_ms;   /* fork to READY */
+    uint64_t drain_ms;   /* asked to leave to gone */
+    uint64_t linger_ms;  /* closed by us to closed by the peer */
+};
+
+struct service_config {
+    char *name;
+    char *file; /* where it stands, for messages */
+    unsigned line;
+    struct framed_address *listen;
+    char **listen_text; /* as written, one for each of listen */
+    size_t listen_count;
+    char *framing_name;
+    struct framed_framing framing; /* with max_message */
+    struct framed_framing reply_framing; /* the same with max_reply */
+    struct handler_config handler;
+    uint64_t workers; /* workers { max } */
+    struct limits_config limits;
+    struct deadlines_config deadlines;
+    bool log_messages;
+};
+
+struct config {
+    char *file; /* NULL: from a command line */
+    char *user; /* NULL: stay who we are */
+    char *group;
+    char *control; /* address of the control socket; NULL: none */
+    char *pid_file; /* NULL: none */
+    enum log_target log_target;
+    char *log_file; /* with LOG_TARGET_FILE */
+    enum log_format log_format;
+    int log_level; /* a syslog level */
+    struct service_config *services;
+    size_t service_count;
+};
+
+/*
+ * Reads FILE and what it includes. 0 and *CONFIG, which the caller frees, or a negative errno with
+ * every error found in ERROR (SIZE bytes), each a line "FILE:LINE: key: what was found, what is
+ * allowed". Nothing of a broken file is kept.
+ */
+int config_load(const char *file, struct config **config, char *error, size_t size);
+
+/*
+ * Makes a configuration of one service, `run`, from the words after `framed run`: options named as
+ * the schema's keys, then the command. 0 and *CONFIG; or a negative errno with a message in ERROR
+ * that names the option, what was found and what is allowed. PRINT and HELP, when not NULL, tell
+ * whether --print-config and --help were given.
+ */
+int config_from_arguments(int argc, char **argv, struct config **config, bool *print, bool *help,
+                          char *error, size_t size);
+
+/* Writes CONFIG as a file that config_load() reads to the same: every key with its value. */
+void config_print(const struct config *config, FILE *to);
+
+/* Writes the options of `framed run`, one a line, from the schema. */
+void config_print_options(FILE *to);
+
+/* Frees CONFIG and all in it; NULL is harmless. */
+void config_free(struct config *config);
+
+/* The service of that name, or NULL. */
+const struct service_config *config_find_service(const struct config *config, const char *name);
+
+/* "builtin", "module", "command"; "line", "frame". For logs and status. */
+const char *config_handler_type_name(enum handler_type type);
+const char *config_codec_name(enum handler_codec codec);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * Handlers: what turns a message into replies. The worker knows this interface and nothing of what
+ * is behind it; builtin.c, module.c and command.c are the rows of one table.
+ *
+ * One handler belongs to one worker and handles one message at a time:
+ *
+ *     handler_new → start → { open → { message }* → close }* → stop → free
+ */
+#ifndef FRAMED_HANDLER_HANDLER_H
+#define FRAMED_HANDLER_HANDLER_H
+
+#include <framed/module.h>
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct service_config;
+
+/* Most descriptors that a handler wants watched while its worker waits. */
+#define HANDLER_WATCH_MAX 4
+
+/* What the worker does for a handler. All pointers stay valid for the handler's life. */
+struct handler_host {
+    const struct service_config *service;
+    unsigned slot;
+    void *context; /* handed back to the calls below */
+
+    /* Queues or sends one reply to the client whose message is being handled. As framed_conn_put():
+     * 0, an encoding verdict above 0, or a negative errno. */
+    int (*reply)(void *context, const void *data, size_t length);
+
+    /* A process group that must die with this worker has started (GROUP > 0) or ended (0). */
+    void (*group_changed)(void *context, pid_t group);
+};
+
+/* How a message ended. Anything but OK and HANGUP closes the client with the reason logged. */
+enum handler_outcome {
+    HANDLER_OK,       /* answered */
+    HANDLER_HANGUP,   /* answered; the handler asks for the client to be closed */
+    HANDLER_REFUSED,  /* this message cannot be handled (a LF for codec line); the handler is well */
+    HANDLER_TIMEOUT,  /* the request deadline has passed */
+    HANDLER_DIED,     /* the handler's process ended before it answered */
+    HANDLER_PROTOCOL, /* stray, short or oversize output */
+    HANDLER_FAILED,   /* the handler reported an error or could not be started */
+    HANDLER_IO,       /* the reply could not be sent; the connection is the cause */
+    HANDLER_OUTCOME_COUNT
+};
+
+struct handler;
+
+struct handler_ops {
+    const char *name;
+    bool immediate; /* answers at once: needs no clock beside each message */
+    size_t size;    /* bytes of the handler's own structure, which starts with struct handler */
+
+    /* Makes ready. 0, or a negative errno with a message for people in ERROR. */
+    int (*start)(struct handler *handler, char *error, size_t size);
+    /* A client has connected / has gone. open: 0, or a negative errno: refuse it. May be NULL. */
+    int (*open)(struct handler *handler, const struct framed_peer *peer);
+    void (*close)(struct handler *handler);
+    /* Handles one message until DEADLINE_MS (monotonic; 0: none); replies through the host. */
+    enum handler_outcome (*message)(struct handler *handler, const void *data, size_t length,
+                                    uint64_t deadline_ms);
+    /* Fills WATCH with what must be watched while waiting for clients; how many. May be NULL. */
+    int (*watch)(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX]);
+    /* Something watched is ready, or a timer may be due: log stderr, replace a dead process. Never
+     * blocks. May be NULL. */
+    void (*attend)(struct handler *handler);
+    /* Ends in order within GRACE_MS (0: at once); frees what start made. May be NULL. */
+    void (*stop)(struct handler *handler, unsigned grace_ms);
+};
+
+struct handler {
+    const struct handler_ops *ops;
+    const struct handler_host *host;
+};
+
+/* A handler as HOST->service says, not started. NULL without memory. Free with handler_free(). */
+struct handler *handler_new(const struct handler_host *host);
+
+/* Frees a handler that was stopped or never started; NULL is harmless. */
+void handler_free(struct handler *handler);
+
+/* The word for an outcome in the log, such as "handler-timeout". */
+const char *handler_outcome_word(enum handler_outcome outcome);
+
+#endif

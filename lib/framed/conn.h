@@ -1,0 +1,132 @@
+/*
+ * A message connection over a blocking stream socket: one recv for as many messages as have
+ * arrived, one send for all their replies.
+ *
+ * Made for a loop of the form
+ *
+ *     for (;;) {
+ *         while ((verdict = framed_conn_next(conn, &message)) == FRAMED_OK)
+ *             framed_conn_put(conn, reply, reply_length);
+ *         framed_conn_flush(conn);
+ *         framed_conn_fill(conn, 0);
+ *     }
+ *
+ * The buffers belong to whoever serves; the socket is attached and detached, so that one set of
+ * buffers serves many connections, one after the other. A length that the peer claims allocates
+ * nothing: the input buffer at most doubles as bytes arrive.
+ */
+#ifndef FRAMED_CONN_H
+#define FRAMED_CONN_H
+
+#include <framed/framing.h>
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a connection reads with at first: larger buffers bring nothing for small messages. */
+#define FRAMED_CONN_INPUT_SIZE ((size_t)16 * 1024)
+/* Replies wait for their send together up to this many bytes. */
+#define FRAMED_CONN_OUTPUT_SIZE ((size_t)64 * 1024)
+
+/*
+ * How bytes get in and out. Plain sockets are framed_transport_socket; tests inject short counts
+ * and errors here, and TLS has its place here. Both return like recv(2) and sendmsg(2): a count, or
+ * -1 with errno.
+ */
+struct framed_transport {
+    ssize_t (*receive)(int fd, void *data, size_t length, int flags);
+    ssize_t (*send)(int fd, const struct iovec *parts, int count);
+};
+
+extern const struct framed_transport framed_transport_socket;
+
+/* Bytes start..end of data are in use; size bytes are allocated. */
+struct framed_buffer {
+    uint8_t *data;
+    size_t start;
+    size_t end;
+    size_t size;
+};
+
+/* A message in a connection's input buffer: valid until the next fill, attach or deinit. */
+struct framed_message {
+    const uint8_t *data;
+    size_t length;
+};
+
+struct framed_conn {
+    int fd; /* -1 when nothing is attached */
+    const struct framed_transport *transport;
+    const struct framed_framing *in;
+    const struct framed_framing *out;
+    struct framed_decoder decoder;
+    struct framed_buffer input;
+    struct framed_buffer output;
+    size_t need;           /* the next frame has at least this many bytes; 0: unknown */
+    unsigned write_ms;     /* most milliseconds for one flush to be taken by the peer; 0: no limit */
+    uint64_t bytes_in;     /* since attach */
+    uint64_t bytes_out;
+};
+
+/*
+ * Prepares CONN with buffers of its own and nothing attached. IN cuts what is received, OUT what is
+ * sent; both are borrowed and must outlive CONN. 0 or -ENOMEM.
+ */
+int framed_conn_init(struct framed_conn *conn, const struct framed_framing *in,
+                     const struct framed_framing *out);
+
+/* Frees the buffers; does not close the socket. Harmless on a zeroed or half-made CONN. */
+void framed_conn_deinit(struct framed_conn *conn);
+
+/*
+ * Starts on the connected, blocking stream socket FD (borrowed) with empty buffers. Buffers that a
+ * large message of the last connection grew are given back. When a write deadline is wanted, the
+ * caller sets write_ms and the socket's SO_SNDTIMEO to the same time.
+ */
+void framed_conn_attach(struct framed_conn *conn, int fd);
+
+/* Lets go of the socket and forgets what is buffered. Returns the descriptor. */
+int framed_conn_detach(struct framed_conn *conn);
+
+/*
+ * Takes the next whole message out of the input buffer; no I/O. FRAMED_OK with *MESSAGE,
+ * FRAMED_NEED_MORE, or an error verdict after which the connection can only be closed.
+ */
+int framed_conn_next(struct framed_conn *conn, struct framed_message *message);
+
+/*
+ * One recv(2) with FLAGS (such as MSG_DONTWAIT) into the input buffer, which grows when the message
+ * that it starts with does not fit. Messages taken before are no longer valid. The number of bytes,
+ * 0 at the end of the stream, or a negative errno: -EAGAIN (nothing yet, or SO_RCVTIMEO has
+ * passed), -EINTR (a signal: the caller decides), -ENOMEM, or what the socket says.
+ */
+ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
+
+/* The bytes received and not yet taken: more than 0 after FRAMED_NEED_MORE is a message's start. */
+size_t framed_conn_unread(const struct framed_conn *conn);
+
+/*
+ * Queues PAYLOAD (LENGTH bytes) as one message. Small ones are copied and wait for the flush; large
+ * ones are sent at once, together with what waits, without being copied. 0, an encoding verdict
+ * above 0 (nothing was queued), or a negative errno as of framed_conn_flush().
+ */
+int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length);
+
+/*
+ * Sends all that is queued, however few bytes the kernel takes at a time; starts again after
+ * signals. 0, -ETIMEDOUT (the peer did not take it within write_ms), -ENOMEM, or what the socket
+ * says, such as -EPIPE or -ECONNRESET. Never raises SIGPIPE.
+ */
+int framed_conn_flush(struct framed_conn *conn);
+
+/* The bytes queued and not yet sent. */
+size_t framed_conn_queued(const struct framed_conn *conn);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,151 @@
+/*
+ * Handler modules: a shared object that framed loads into its workers and that answers messages.
+ *
+ *     #include <framed/module.h>
+ *
+ *     static int answer(void *state, void *connection, struct framed_call *call,
+ *                       const void *data, size_t length)
+ *     {
+ *         return framed_reply(call, data, length);
+ *     }
+ *
+ *     FRAMED_MODULE(.name = "echo", .message = answer);
+ *
+ * Each worker is a process of its own, so nothing here needs a lock. Callbacks run one at a time
+ * and may block; the service's `request` deadline bounds how long. Signals that framed sends its
+ * own workers may interrupt a blocking system call (EINTR).
+ */
+#ifndef FRAMED_MODULE_H
+#define FRAMED_MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised when something below changes in a way that old modules cannot live with. */
+#define FRAMED_MODULE_ABI 1
+
+/* One message that is being handled; valid until `message` returns. */
+struct framed_call;
+
+/* Syslog's levels (RFC 5424), as far as modules need them. */
+enum framed_log_level {
+    FRAMED_LOG_ERROR = 3,
+    FRAMED_LOG_WARNING = 4,
+    FRAMED_LOG_INFO = 6,
+    FRAMED_LOG_DEBUG = 7
+};
+
+/* What framed offers to a module: use the functions at the end of this header. */
+struct framed_host {
+    uint32_t abi;
+    uint32_t size;
+    int (*reply)(struct framed_call *call, const void *data, size_t length);
+    void (*hangup)(struct framed_call *call);
+    void (*log)(enum framed_log_level level, const char *text);
+};
+
+/* The service that a module is loaded for; valid from `init` to after `fini`. */
+struct framed_service {
+    const struct framed_host *host;
+    const char *name;   /* of the service, as in the configuration */
+    unsigned worker;    /* this worker's slot */
+    size_t max_message; /* bytes: no message is larger */
+    size_t max_reply;   /* bytes: no reply may be larger */
+};
+
+/* Who is connected; valid from `open` to after `close`. */
+struct framed_peer {
+    uint64_t connection; /* unique within one run of framed */
+    const char *address; /* "tcp:127.0.0.1:40312", "unix:" */
+    const char *local;   /* the address it came in by */
+    int has_credentials; /* a Unix socket: the next three are known */
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+/* What a module exports, under the name framed_module (see FRAMED_MODULE). */
+struct framed_module {
+    uint32_t abi;  /* FRAMED_MODULE_ABI; checked at load */
+    uint32_t size; /* sizeof(struct framed_module); checked at load */
+    const char *name;
+
+    /*
+     * Once in each worker, before it takes connections: *STATE is handed to all others. 0, or a
+     * negative errno with a message in ERROR (SIZE bytes): the worker then does not start. May be
+     * NULL.
+     */
+    int (*init)(const struct framed_service *service, void **state, char *error, size_t size);
+
+    /* A client has connected: *CONNECTION is handed to message and close. 0, or negative: the
+     * client is closed, and `close` is not called. May be NULL. */
+    int (*open)(void *state, const struct framed_peer *peer, void **connection);
+
+    /*
+     * One message, without its framing; DATA is valid until the return and not terminated. Call
+     * framed_reply() zero, one or many times. 0, or a negative errno: the client is closed, after
+     * the replies so far. Required.
+     */
+    int (*message)(void *state, void *connection, struct framed_call *call, const void *data,
+                   size_t length);
+
+    /* The client has gone. May be NULL. */
+    void (*close)(void *state, void *connection);
+
+    /* The worker leaves in order (not when it is killed). May be NULL. */
+    void (*fini)(void *state);
+};
+
+#if defined(__GNUC__)
+#define FRAMED_MODULE_EXPORT __attribute__((visibility("default")))
+#else
+#define FRAMED_MODULE_EXPORT
+#endif
+
+/* Defines the module: the fields of struct framed_module, by name. */
+#define FRAMED_MODULE(...)                                                                         \
+    FRAMED_MODULE_EXPORT const struct framed_module framed_module = {                              \
+        .abi = FRAMED_MODULE_ABI, .size = sizeof(struct framed_module), __VA_ARGS__}
+
+/* Every call starts with its host, so that a module needs no symbol of the daemon. */
+struct framed_call_head {
+    const struct framed_host *host;
+};
+
+static inline const struct framed_host *framed_call_host(struct framed_call *call)
+{
+    return ((const struct framed_call_head *)(const void *)call)->host;
+}
+
+/*
+ * Sends DATA (LENGTH bytes) to the client as one message; it is copied or sent before the return.
+ * 0, or a negative errno: -EMSGSIZE (larger than max_reply, or than the framing can say), -EINVAL
+ * (the framing cannot carry these bytes), or what the connection says.
+ */
+static inline int framed_reply(struct framed_call *call, const void *data, size_t length)
+{
+    return framed_call_host(call)->reply(call, data, length);
+}
+
+/* Closes the client after this message's replies. */
+static inline void framed_hangup(struct framed_call *call)
+{
+    framed_call_host(call)->hangup(call);
+}
+
+/* Writes one line to framed's log, with the service's name and the worker's. */
+static inline void framed_log(const struct framed_service *service, enum framed_log_level level,
+                              const char *text)
+{
+    service->host->log(level, text);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
