@@ -29,6 +29,14 @@ static inline uint64_t clock_coarse_ms(void)
     return clock_of_ns(CLOCK_MONOTONIC_COARSE) / 1000000U;
 }
 
+/* The earlier of two times, where 0 means never. */
+static inline uint64_t clock_earlier(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a ? a : b;
+    return a < b ? a : b;
+}
+
 /* Milliseconds from NOW to WHEN, for poll(2): 0 when it has passed, at most INT32_MAX. */
 static inline int clock_left_ms(uint64_t when, uint64_t now)
 {

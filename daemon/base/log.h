@@ -16,7 +16,12 @@
 #include <stdint.h>
 #include <syslog.h>
 
-enum log_kind { LOG_KIND_END, LOG_KIND_STRING, LOG_KIND_BYTES, LOG_KIND_INTEGER };
+enum log_kind {
+    LOG_KIND_END,
+    LOG_KIND_STRING,
+    LOG_KIND_BYTES,
+    LOG_KIND_INTEGER
+};
 
 struct log_field {
     const char *key;
@@ -31,11 +36,10 @@ struct log_field {
 /* A string (NULL: the field is left out), bytes that may be anything, an integer. */
 #define LOG_STR(k, s) ((struct log_field){.key = (k), .kind = LOG_KIND_STRING, .value.string = (s)})
 #define LOG_BYTES(k, p, n)                                                                         \
-    ((struct log_field){.key = (k),                                                                \
-                        .kind = LOG_KIND_BYTES,                                                    \
-                        .length = (n),                                                             \
-                        .value.string = (const char *)(p)})
-#define LOG_INT(k, i) ((struct log_field){.key = (k), .kind = LOG_KIND_INTEGER, .value.integer = (int64_t)(i)})
+    ((struct log_field){                                                                           \
+        .key = (k), .kind = LOG_KIND_BYTES, .length = (n), .value.string = (const char *)(p)})
+#define LOG_INT(k, i)                                                                              \
+    ((struct log_field){.key = (k), .kind = LOG_KIND_INTEGER, .value.integer = (int64_t)(i)})
 /* An errno, positive or negative, as its text: error="Connection reset by peer". */
 #define LOG_ERRNO(e) LOG_STR("error", log_errno_text(e))
 
@@ -61,7 +65,8 @@ struct log_settings {
  */
 int log_open(const struct log_settings *settings);
 
-/* Opens the file anew (after a rotation). 0, or a negative errno: the log then goes on as it was. */
+/* Opens the file anew (after a rotation). 0, or a negative errno: the log then goes on as it was.
+ */
 int log_reopen(void);
 
 /* Fields that every line of this process has from now on: SERVICE (NULL: none), SLOT (-1: none). */

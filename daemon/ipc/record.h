@@ -1,0 +1,45 @@
+/*
+ * What master and workers tell each other through their pipes: records of one size, below PIPE_BUF,
+ * so that each is written and read whole. A worker is named by slot and generation, never by pid.
+ */
+#ifndef FRAMED_IPC_RECORD_H
+#define FRAMED_IPC_RECORD_H
+
+#include <limits.h>
+#include <stdint.h>
+
+enum record_type {
+    /* worker to master */
+    RECORD_READY = 1, /* takes connections */
+    RECORD_FAILED,    /* cannot start: text says why */
+    RECORD_DRAINING,  /* has seen RECORD_DRAIN: no need to repeat the signal */
+    RECORD_GROUP,     /* value: the process group that must die with the worker, or 0 */
+    /* master to worker */
+    RECORD_DRAIN,  /* finish and leave; value: how many connections to accept yet */
+    RECORD_STOP,   /* leave at once */
+    RECORD_REOPEN, /* open the log file anew */
+    RECORD_WAKE,   /* look at the listeners: a wake-up may have been lost with a worker */
+    RECORD_TYPE_END
+};
+
+struct record {
+    uint32_t type;
+    uint32_t slot;
+    uint64_t generation;
+    int64_t value;
+    char text[1000];
+};
+
+_Static_assert(sizeof(struct record) == 1024, "a record has no padding");
+_Static_assert(sizeof(struct record) <= PIPE_BUF, "a record is written whole");
+
+/* Writes one record. 0, -EAGAIN (the pipe is full, non-blocking), -EPIPE, or a negative errno. */
+int record_send(int fd, const struct record *record);
+
+/*
+ * Reads one record. 1 and *RECORD (its text terminated), 0 at the end of the stream, -EAGAIN, or
+ * -EBADMSG for what is no record.
+ */
+int record_receive(int fd, struct record *record);
+
+#endif

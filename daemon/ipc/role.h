@@ -1,0 +1,40 @@
+/*
+ * The contract between the master and the processes that it forks: what a role is, and what a
+ * worker is given. main.c fills the table, so the master includes nothing of what runs in a role.
+ */
+#ifndef FRAMED_IPC_ROLE_H
+#define FRAMED_IPC_ROLE_H
+
+#include "ipc/slots.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct config;
+struct service_config;
+
+/* Signals that the master sends to its workers. */
+#define WORKER_SIGNAL_POKE SIGUSR1 /* read your pipe, even if you are in recv */
+
+struct worker_start {
+    const struct config *config;
+    const struct service_config *service;
+    unsigned slot;
+    uint64_t generation;
+    struct slot *shared;
+    int control_fd; /* records from the master; its end means that the master is gone */
+    int status_fd;  /* records to the master */
+    const int *listeners;
+    size_t listener_count;
+    pid_t master;
+};
+
+/* The entry of a role: runs in the new process, and never returns. */
+typedef void role_entry(const struct worker_start *start);
+
+struct role_table {
+    role_entry *worker;
+};
+
+#endif

@@ -1,0 +1,79 @@
+#include "ipc/slots.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* How long the master waits for a worker's copy to end: a copy takes well below a microsecond. */
+#define SNAPSHOT_WAIT_NS 1000000
+
+struct slot *slots_map(size_t count)
+{
+    void *memory = mmap(NULL, count * sizeof(struct slot), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void slots_unmap(struct slot *slots, size_t count)
+{
+    if (slots)
+        munmap(slots, count * sizeof(struct slot));
+}
+
+void slot_prepare(struct slot *slot, uint64_t now_ms)
+{
+    memset(&slot->counters, 0, sizeof(slot->counters));
+    sem_init(&slot->lock, 1, 1);
+    slot_set(slot, SLOT_STARTING, now_ms);
+}
+
+enum slot_state slot_get(const struct slot *slot, uint64_t *since_ms)
+{
+    uint64_t activity = atomic_load_explicit(&slot->activity, memory_order_relaxed);
+
+    *since_ms = activity >> 8;
+    return (activity & 0xff) < SLOT_STATE_COUNT ? (enum slot_state)(activity & 0xff) : SLOT_FREE;
+}
+
+void slot_publish(struct slot *slot, const struct counters *counters)
+{
+    if (sem_trywait(&slot->lock) < 0)
+        return;
+    slot->counters = *counters;
+    sem_post(&slot->lock);
+}
+
+int slot_snapshot(struct slot *slot, struct counters *counters)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += SNAPSHOT_WAIT_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    while (sem_clockwait(&slot->lock, CLOCK_MONOTONIC, &until) < 0)
+        if (errno != EINTR)
+            return -EAGAIN;
+    *counters = slot->counters;
+    sem_post(&slot->lock);
+    return 0;
+}
+
+void slot_last_counters(const struct slot *slot, struct counters *counters)
+{
+    *counters = slot->counters;
+}
+
+const char *slot_state_word(enum slot_state state)
+{
+    static const char *const words[] = {
+        [SLOT_FREE] = "free",       [SLOT_STARTING] = "starting", [SLOT_IDLE] = "idle",
+        [SLOT_READING] = "reading", [SLOT_HANDLING] = "handling", [SLOT_WRITING] = "writing",
+    };
+
+    return state < SLOT_STATE_COUNT ? words[state] : "unknown";
+}

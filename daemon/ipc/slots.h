@@ -1,0 +1,72 @@
+/*
+ * Shared memory: one slot for each worker, in one anonymous shared mapping made before the first
+ * fork. It holds numbers and nothing else: no pointers, no text, nothing that the master must
+ * trust.
+ *
+ * A slot's semaphore guards its counters so that a snapshot is consistent. Only two parties ever
+ * take it: the worker that owns the slot, for the time of a copy, and the master. Neither waits for
+ * the other without a bound, so a process that dies or stops while it holds the semaphore harms
+ * nobody: the worker publishes the next time, the master shows its last snapshot.
+ */
+#ifndef FRAMED_IPC_SLOTS_H
+#define FRAMED_IPC_SLOTS_H
+
+#include "ipc/counters.h"
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_STARTING,
+    SLOT_IDLE,     /* waits for a client */
+    SLOT_READING,  /* has a client, waits for its next message */
+    SLOT_HANDLING, /* in the handler */
+    SLOT_WRITING,  /* sends replies */
+    SLOT_STATE_COUNT
+};
+
+struct slot {
+    /* State and, above it, since when (milliseconds): one word, read without the lock. */
+    _Alignas(64) _Atomic uint64_t activity;
+    _Alignas(64) sem_t lock;
+    struct counters counters;
+};
+
+/* As many as the largest pools need for three generations at once; untouched pages cost nothing. */
+#define SLOTS_MAX 16384
+
+/* Maps COUNT slots, all free. The mapping, or NULL with errno. */
+struct slot *slots_map(size_t count);
+void slots_unmap(struct slot *slots, size_t count);
+
+/* Master: makes the slot ready for a new worker, whatever the last one left. */
+void slot_prepare(struct slot *slot, uint64_t now_ms);
+
+/* Worker: what it does now, and since when. */
+static inline void slot_set(struct slot *slot, enum slot_state state, uint64_t now_ms)
+{
+    atomic_store_explicit(&slot->activity, now_ms << 8 | state, memory_order_relaxed);
+}
+
+/* The state; a number that is none reads as SLOT_FREE. */
+enum slot_state slot_get(const struct slot *slot, uint64_t *since_ms);
+
+/* Worker: publishes its counters, unless the master is reading just now. */
+void slot_publish(struct slot *slot, const struct counters *counters);
+
+/*
+ * Master: a consistent copy of the counters, waiting at most about a millisecond. 0, or -EAGAIN
+ * (*COUNTERS is untouched).
+ */
+int slot_snapshot(struct slot *slot, struct counters *counters);
+
+/* Master: the counters of a worker that is dead, lock or no lock. */
+void slot_last_counters(const struct slot *slot, struct counters *counters);
+
+/* "idle", "handling" … for logs and status. */
+const char *slot_state_word(enum slot_state state);
+
+#endif

@@ -1,0 +1,302 @@
+/* The workers as processes: fork, pipes, deadlines. Their end is in reaper.c. */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ipc/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* Records taken from one worker before others get their turn. */
+#define RECORDS_A_ROUND 8
+#define DRAIN_REPEAT_MS 50
+/* What a worker gets beyond a deadline that it should have kept itself. */
+#define GRACE_MS 1000
+#define CHECK_EVERY_MS 500
+
+static int free_slot(const struct master *master)
+{
+    for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
+        if (!master->children[slot])
+            return (int)slot;
+    return -EAGAIN;
+}
+
+static bool is_known(const struct child *child, const struct record *record)
+{
+    return record->slot == child->slot && record->generation == child->generation;
+}
+
+static void on_ready(struct child *child)
+{
+    if (child->state != CHILD_STARTING)
+        return;
+    child->state = CHILD_READY;
+    child->deadline_ms = 0;
+    child->service->ready++;
+    pool_ready(&child->service->pool);
+    log_info("worker-ready", LOG_STR("service", child->service->config->name),
+             LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
+             LOG_INT("start_ms", clock_ms() - child->started_ms));
+    generation_progress(child->master, child->service->generation);
+}
+
+static void on_failed(struct child *child, const struct record *record)
+{
+    snprintf(child->failure, sizeof(child->failure), "%s", record->text);
+}
+
+static void on_draining(struct child *child)
+{
+    child->acknowledged = true;
+}
+
+static void on_group(struct child *child, const struct record *record)
+{
+    /* Only what can be a group of its own making: never everybody's (0, 1) or ours. */
+    child->group = record->value > 1 && record->value != getpgrp() ? (pid_t)record->value : 0;
+}
+
+static void take_record(struct child *child, const struct record *record)
+{
+    if (!is_known(child, record))
+        return;
+    switch (record->type) {
+    case RECORD_READY:
+        on_ready(child);
+        break;
+    case RECORD_FAILED:
+        on_failed(child, record);
+        break;
+    case RECORD_DRAINING:
+        on_draining(child);
+        break;
+    case RECORD_GROUP:
+        on_group(child, record);
+        break;
+    default:
+        break;
+    }
+}
+
+void child_listen(struct child *child, int most)
+{
+    struct record record;
+    int got = 1;
+
+    while (most-- > 0 && (got = record_receive(child->status_fd, &record)) > 0)
+        take_record(child, &record);
+    /* A pipe at its end stays readable; what it means, the process's own end will tell. */
+    if (got == 0)
+        loop_remove(&child->watch);
+}
+
+static void on_status(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    child_listen((struct child *)(void *)watch, RECORDS_A_ROUND);
+}
+
+static int open_pipes(int control[2], int status[2])
+{
+    if (pipe2(control, O_CLOEXEC) < 0)
+        return -errno;
+    if (pipe2(status, O_CLOEXEC) < 0) {
+        int result = -errno;
+
+        close(control[0]);
+        close(control[1]);
+        return result;
+    }
+    /* A pipe's ends are two files: only the master's, and the worker's reading one, do not block.
+     */
+    fcntl(control[0], F_SETFL, O_NONBLOCK);
+    fcntl(control[1], F_SETFL, O_NONBLOCK);
+    fcntl(status[0], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+static void run_role(const struct child *child, int control_fd, int status_fd, pid_t master)
+    __attribute__((noreturn));
+static void run_role(const struct child *child, int control_fd, int status_fd, pid_t master)
+{
+    const struct service *service = child->service;
+    const struct worker_start start = {
+        .config = service->generation->config,
+        .service = service->config,
+        .slot = child->slot,
+        .generation = child->generation,
+        .shared = &child->master->slots[child->slot],
+        .control_fd = control_fd,
+        .status_fd = status_fd,
+        .listeners = service->listener_fds,
+        .listener_count = service->listener_count,
+        .master = master,
+    };
+
+    child->master->options->roles->worker(&start);
+    _exit(EXIT_FAILURE);
+}
+
+static int fork_child(struct child *child)
+{
+    int control[2], status[2];
+    pid_t master = getpid();
+    int result = open_pipes(control, status);
+
+    if (result < 0)
+        return result;
+    child->pid = fork();
+    if (child->pid == 0)
+        run_role(child, control[0], status[1], master);
+    result = child->pid < 0 ? -errno : 0;
+    close(control[0]);
+    close(status[1]);
+    child->control_fd = control[1];
+    child->status_fd = status[0];
+    if (result == 0)
+        result =
+            loop_add(&child->master->loop, &child->watch, child->status_fd, EPOLLIN, on_status);
+    if (result < 0) {
+        close(child->control_fd);
+        close(child->status_fd);
+    }
+    return result;
+}
+
+int child_start(struct master *master, struct service *service)
+{
+    uint64_t now = clock_ms();
+    int slot = free_slot(master);
+    struct child *child = slot < 0 ? NULL : calloc(1, sizeof(*child));
+    int result;
+
+    if (!child)
+        return slot < 0 ? slot : -ENOMEM;
+    child->master = master;
+    child->service = service;
+    child->slot = (unsigned)slot;
+    child->generation = ++master->child_number;
+    child->started_ms = now;
+    child->deadline_ms = now + service->config->deadlines.start_ms;
+    slot_prepare(&master->slots[slot], now);
+    result = fork_child(child);
+    if (result < 0) {
+        slot_set(&master->slots[slot], SLOT_FREE, now);
+        free(child);
+        return result;
+    }
+    master->children[slot] = child;
+    if (child->slot >= master->slots_used)
+        master->slots_used = child->slot + 1;
+    service->generation->children++;
+    service->totals->started++;
+    pool_started(&service->pool);
+    return 0;
+}
+
+void child_tell(struct child *child, unsigned type, int64_t value)
+{
+    const struct record record = {
+        .type = type, .slot = child->slot, .generation = child->generation, .value = value};
+
+    /* A full pipe already holds reason enough to look. */
+    record_send(child->control_fd, &record);
+    kill(child->pid, WORKER_SIGNAL_POKE);
+}
+
+void child_drain(struct child *child, int64_t may_accept)
+{
+    uint64_t now = clock_ms();
+
+    if (child->state == CHILD_STARTING) {
+        child_kill(child, "not needed");
+        return;
+    }
+    if (child->state == CHILD_READY) {
+        child->service->ready--;
+        child->state = CHILD_DRAINING;
+        child->deadline_ms = now + child->service->config->deadlines.drain_ms + GRACE_MS;
+    }
+    child->may_accept = may_accept;
+    child->repeat_ms = now + DRAIN_REPEAT_MS;
+    child_tell(child, RECORD_DRAIN, may_accept);
+}
+
+void child_kill(struct child *child, const char *why)
+{
+    if (child->state == CHILD_READY)
+        child->service->ready--;
+    child->state = CHILD_KILLED;
+    child->killed_for = why;
+    child->deadline_ms = 0;
+    kill(child->pid, SIGKILL);
+    if (child->group)
+        kill(-child->group, SIGKILL);
+}
+
+/* Time that a worker may spend in a handler, with what it may need to get the replies out. */
+static uint64_t handling_limit_ms(const struct service_config *config)
+{
+    if (config->handler.type == HANDLER_BUILTIN || config->deadlines.request_ms == 0)
+        return 0;
+    return config->deadlines.request_ms + config->deadlines.write_ms + GRACE_MS;
+}
+
+static void check_busy(struct child *child, uint64_t now_ms)
+{
+    uint64_t limit_ms = handling_limit_ms(child->service->config);
+    uint64_t since_ms;
+
+    if (child->state != CHILD_READY && child->state != CHILD_DRAINING)
+        return;
+    if (slot_get(&child->master->slots[child->slot], &since_ms) == SLOT_HANDLING && limit_ms &&
+        now_ms > since_ms + limit_ms)
+        child_kill(child, "request");
+}
+
+static uint64_t check_child(struct child *child, uint64_t now_ms)
+{
+    if (child->deadline_ms && now_ms >= child->deadline_ms) {
+        if (child->state == CHILD_STARTING)
+            snprintf(child->failure, sizeof(child->failure),
+                     "a worker was not ready within the start deadline");
+        child_kill(child, child->state == CHILD_STARTING ? "start" : "drain");
+        return 0;
+    }
+    if (child->state == CHILD_DRAINING && !child->acknowledged) {
+        if (now_ms >= child->repeat_ms)
+            child_drain(child, child->may_accept);
+        return clock_earlier(child->deadline_ms, child->repeat_ms);
+    }
+    return child->deadline_ms;
+}
+
+uint64_t children_check(struct master *master, uint64_t now_ms)
+{
+    bool look = now_ms >= master->check_ms;
+    uint64_t wake_ms = 0;
+
+    if (look)
+        master->check_ms = now_ms + CHECK_EVERY_MS;
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (!child)
+            continue;
+        if (look)
+            check_busy(child, now_ms);
+        wake_ms = clock_earlier(wake_ms, check_child(child, now_ms));
+        if (handling_limit_ms(child->service->config))
+            wake_ms = clock_earlier(wake_ms, master->check_ms);
+    }
+    return wake_ms;
+}

@@ -1,0 +1,327 @@
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <framed/address.h>
+#include <framed/framing.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEERS_MAX 16
+#define REQUEST_MAX 256
+/* To say what it wants, and to take the answer. */
+#define PEER_MS 5000
+#define BACKLOG 16
+#define GROUPS_MAX 256
+
+/* One framectl. */
+struct peer {
+    struct watch watch; /* first, see on_peer() */
+    struct control *control;
+    struct peer *next;
+    int fd;
+    uint64_t deadline_ms; /* 0 while it waits for what may take its time */
+    bool may_command;
+    enum {
+        WAITS_FOR_NOTHING,
+        WANTS_RELOAD,
+        WAITS_FOR_RELOAD,
+        WAITS_FOR_STOP
+    } waits_for;
+    uint8_t request[REQUEST_MAX];
+    size_t request_length;
+    uint8_t *reply;
+    size_t reply_length;
+    size_t reply_sent;
+};
+
+static struct framed_framing framing;
+
+static void drop(struct peer *peer)
+{
+    struct control *control = peer->control;
+    struct peer **link = &control->peers;
+
+    while (*link != peer)
+        link = &(*link)->next;
+    *link = peer->next;
+    control->peer_count--;
+    loop_remove(&peer->watch);
+    close(peer->fd);
+    free(peer->reply);
+    free(peer);
+}
+
+/* Sends what it takes; drops the peer when that was all, or when it has gone. */
+static void push(struct peer *peer)
+{
+    ssize_t sent = send(peer->fd, peer->reply + peer->reply_sent,
+                        peer->reply_length - peer->reply_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent > 0)
+        peer->reply_sent += (size_t)sent;
+    if ((sent < 0 && errno != EAGAIN && errno != EINTR) || peer->reply_sent == peer->reply_length)
+        drop(peer);
+    else
+        loop_change(&peer->watch, EPOLLOUT);
+}
+
+/* Takes the reference on REPLY, and the peer with it. */
+static void answer(struct peer *peer, json_t *reply)
+{
+    char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+    size_t length = text ? strlen(text) : 0;
+    struct framed_envelope envelope;
+
+    json_decref(reply);
+    if (!text || framed_encode(&framing, (uint8_t *)text, length, &envelope) != FRAMED_OK ||
+        !(peer->reply = malloc(envelope.head_length + length))) {
+        free(text);
+        drop(peer);
+        return;
+    }
+    memcpy(peer->reply, envelope.head, envelope.head_length);
+    memcpy(peer->reply + envelope.head_length, text, length);
+    peer->reply_length = envelope.head_length + length;
+    free(text);
+    peer->waits_for = WAITS_FOR_NOTHING;
+    peer->deadline_ms = clock_ms() + PEER_MS;
+    push(peer);
+}
+
+static void answer_error(struct peer *peer, const char *error)
+{
+    answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", error));
+}
+
+static void do_status(struct peer *peer)
+{
+    answer(peer, status_make(peer->control->master));
+}
+
+static void do_reload(struct peer *peer)
+{
+    peer->waits_for = WANTS_RELOAD;
+    peer->deadline_ms = 0;
+    master_reload(peer->control->master);
+}
+
+static void do_stop(struct peer *peer)
+{
+    peer->waits_for = WAITS_FOR_STOP;
+    peer->deadline_ms = 0;
+    master_stop(peer->control->master, false);
+}
+
+static const struct {
+    const char *word;
+    bool command; /* changes something: not for everybody who may connect */
+    void (*act)(struct peer *peer);
+} requests[] = {
+    {"status", false, do_status},
+    {"reload", true, do_reload},
+    {"stop", true, do_stop},
+};
+
+static void obey(struct peer *peer, const char *word, size_t length)
+{
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (strlen(requests[i].word) != length || memcmp(requests[i].word, word, length) != 0)
+            continue;
+        if (requests[i].command && peer->control->master->stopping)
+            answer_error(peer, "framed is stopping");
+        else if (requests[i].command && !peer->may_command)
+            answer_error(peer, "not permitted: only root, framed's own user, and the group of the "
+                               "control socket may do that");
+        else
+            requests[i].act(peer);
+        return;
+    }
+    answer_error(peer, "unknown request, allowed: status, reload, stop");
+}
+
+static void read_request(struct peer *peer)
+{
+    struct framed_decoder decoder = {0};
+    struct framed_frame frame;
+    ssize_t got = recv(peer->fd, peer->request + peer->request_length,
+                       sizeof(peer->request) - peer->request_length, MSG_DONTWAIT);
+    int verdict;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        drop(peer);
+        return;
+    }
+    peer->request_length += (size_t)got;
+    verdict = framed_decode(&framing, &decoder, peer->request, peer->request_length, &frame);
+    if (verdict == FRAMED_OK && frame.length < REQUEST_MAX)
+        obey(peer, (const char *)peer->request + frame.payload, frame.length);
+    else if (verdict != FRAMED_NEED_MORE || peer->request_length == sizeof(peer->request))
+        drop(peer);
+}
+
+static void on_peer(struct watch *watch, uint32_t events)
+{
+    struct peer *peer = (struct peer *)(void *)watch;
+
+    if (peer->reply)
+        push(peer);
+    else if (peer->waits_for == WAITS_FOR_NOTHING)
+        read_request(peer);
+    else if (events & (EPOLLHUP | EPOLLERR | EPOLLIN))
+        drop(peer); /* gone, or talking out of turn: what it started goes on */
+}
+
+static bool in_group(int fd, gid_t primary, gid_t wanted)
+{
+    gid_t groups[GROUPS_MAX];
+    socklen_t size = sizeof(groups);
+
+    if (primary == wanted)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+        return false;
+    for (size_t i = 0; i < size / sizeof(gid_t); i++)
+        if (groups[i] == wanted)
+            return true;
+    return false;
+}
+
+/* The file's mode says who may connect and look; who may command is asked of the kernel. */
+static bool may_command(const struct control *control, int fd)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+    const struct group *group = control->group[0] ? getgrnam(control->group) : NULL;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+        return false;
+    return credentials.uid == 0 || credentials.uid == geteuid() ||
+           (group && in_group(fd, credentials.gid, group->gr_gid));
+}
+
+static void add_peer(struct control *control, int fd)
+{
+    struct peer *peer = calloc(1, sizeof(*peer));
+
+    if (!peer || loop_add(&control->master->loop, &peer->watch, fd, EPOLLIN, on_peer) < 0) {
+        free(peer);
+        close(fd);
+        return;
+    }
+    peer->control = control;
+    peer->fd = fd;
+    peer->deadline_ms = clock_ms() + PEER_MS;
+    peer->may_command = may_command(control, fd);
+    peer->next = control->peers;
+    control->peers = peer;
+    control->peer_count++;
+}
+
+static void on_listener(struct watch *watch, uint32_t events)
+{
+    struct control *control =
+        (struct control *)(void *)((char *)watch - offsetof(struct control, watch));
+    int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)events;
+    if (fd < 0)
+        return;
+    if (control->peer_count >= PEERS_MAX)
+        close(fd);
+    else
+        add_peer(control, fd);
+}
+
+int control_open(struct control *control, struct master *master, const char *text, char *error,
+                 size_t size)
+{
+    struct framed_address address;
+    int result;
+
+    *control = (struct control){.master = master, .listener.fd = -1};
+    if (!text)
+        return 0;
+    result = framed_framing_parse("u32be", &framing, error, size);
+    if (result == 0)
+        result = framed_framing_set_max(&framing, FRAMED_MESSAGE_LIMIT);
+    if (result == 0)
+        result = framed_address_parse(text, &address, error, size);
+    if (result == 0 && address.kind != FRAMED_ADDRESS_UNIX) {
+        snprintf(error, size, "control: found \"%s\", allowed: a Unix socket, unix:PATH", text);
+        result = -EINVAL;
+    }
+    if (result == 0)
+        result = listener_open_unix(&address, BACKLOG, &control->listener, error, size);
+    if (result < 0)
+        return result;
+    snprintf(control->group, sizeof(control->group), "%s", address.group);
+    return loop_add(&master->loop, &control->watch, control->listener.fd, EPOLLIN, on_listener);
+}
+
+void control_close(struct control *control)
+{
+    while (control->peers)
+        drop(control->peers);
+    loop_remove(&control->watch);
+    listener_close(&control->listener);
+}
+
+void control_reloading(struct control *control)
+{
+    for (struct peer *peer = control->peers; peer; peer = peer->next)
+        if (peer->waits_for == WANTS_RELOAD)
+            peer->waits_for = WAITS_FOR_RELOAD;
+}
+
+void control_reloaded(struct control *control, const char *reason)
+{
+    struct peer *next;
+
+    for (struct peer *peer = control->peers; peer; peer = next) {
+        next = peer->next;
+        if (peer->waits_for != WAITS_FOR_RELOAD)
+            continue;
+        if (reason)
+            answer_error(peer, reason);
+        else
+            answer(peer, json_pack("{s:b, s:I}", "ok", 1, "generation",
+                                   (json_int_t)control->master->generation_number));
+    }
+}
+
+void control_stopped(struct control *control)
+{
+    struct peer *next;
+
+    for (struct peer *peer = control->peers; peer; peer = next) {
+        next = peer->next;
+        if (peer->waits_for == WAITS_FOR_STOP)
+            answer(peer, json_pack("{s:b}", "ok", 1));
+    }
+}
+
+uint64_t control_check(struct control *control, uint64_t now_ms)
+{
+    uint64_t wake_ms = 0;
+    struct peer *next;
+
+    for (struct peer *peer = control->peers; peer; peer = next) {
+        next = peer->next;
+        if (peer->deadline_ms && now_ms >= peer->deadline_ms)
+            drop(peer);
+        else if (peer->deadline_ms && (!wake_ms || peer->deadline_ms < wake_ms))
+            wake_ms = peer->deadline_ms;
+    }
+    return wake_ms;
+}

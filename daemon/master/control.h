@@ -1,0 +1,41 @@
+/*
+ * The control socket: framectl's side of the master. One request a connection, in libframed's u32be
+ * framing: a word such as `status`; the reply is one JSON object with `ok`, and `error` or what was
+ * asked for. Nothing here waits: slow peers are closed by a deadline.
+ */
+#ifndef FRAMED_MASTER_CONTROL_H
+#define FRAMED_MASTER_CONTROL_H
+
+#include "base/loop.h"
+#include "master/listeners.h"
+
+#include <stdint.h>
+
+struct master;
+struct peer;
+
+struct control {
+    struct watch watch;
+    struct master *master;
+    struct listener listener;
+    struct peer *peers;
+    unsigned peer_count;
+    char group[64]; /* whose members may command; empty: nobody but root and us */
+};
+
+/* Binds ADDRESS (NULL: no control socket). 0, or a negative errno with a message in ERROR. */
+int control_open(struct control *control, struct master *master, const char *address, char *error,
+                 size_t size);
+void control_close(struct control *control);
+
+/* A reload begins: those who have asked for one wait for this one, who asks later for the next. */
+void control_reloading(struct control *control);
+/* Answers those who wait for that reload. REASON is NULL when it went well. */
+void control_reloaded(struct control *control, const char *reason);
+/* Answers those who wait for the stop, as far as that can be done without waiting. */
+void control_stopped(struct control *control);
+
+/* Closes who is too slow; when to look again (monotonic ms; 0: never). */
+uint64_t control_check(struct control *control, uint64_t now_ms);
+
+#endif

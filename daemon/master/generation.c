@@ -1,0 +1,258 @@
+/*
+ * Generations: a reload builds the next one beside the current one, and swaps once. Until every
+ * worker of the new one is ready, nothing of the old one is touched; whatever fails before, the
+ * current one goes on as if nothing had been asked.
+ */
+#include "master/master.h"
+
+#include "base/log.h"
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A waiting connection may have woken a worker that is told to leave: it takes that one yet. */
+#define ACCEPT_AT_RELOAD 1
+
+static struct totals *totals_of(struct master *master, const char *name)
+{
+    struct totals *totals = master->totals;
+
+    while (totals && strcmp(totals->name, name) != 0)
+        totals = totals->next;
+    if (totals)
+        return totals;
+    totals = calloc(1, sizeof(*totals));
+    if (!totals)
+        return NULL;
+    snprintf(totals->name, sizeof(totals->name), "%s", name);
+    totals->next = master->totals;
+    master->totals = totals;
+    return totals;
+}
+
+static void release_listeners(struct master *master, struct service *service)
+{
+    for (size_t i = 0; i < service->listener_count; i++)
+        listeners_release(&master->listeners, service->listeners[i]);
+    service->listener_count = 0;
+}
+
+static void free_generation(struct master *master, struct generation *generation)
+{
+    for (size_t i = 0; i < generation->service_count; i++) {
+        struct service *service = &generation->services[i];
+
+        release_listeners(master, service);
+        free(service->listeners);
+        free(service->listener_fds);
+    }
+    config_free(generation->config);
+    free(generation->services);
+    free(generation);
+}
+
+static int bind_service(struct master *master, struct service *service, char *error, size_t size)
+{
+    const struct service_config *config = service->config;
+    size_t most = config->listen_count * FRAMED_ENDPOINTS_MAX;
+
+    service->listeners = calloc(most, sizeof(struct listener *));
+    service->listener_fds = calloc(most, sizeof(int));
+    if (!service->listeners || !service->listener_fds)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        size_t count = service->listener_count;
+        char prefix[64];
+        char reason[256] = "out of memory";
+        int got;
+
+        snprintf(prefix, sizeof(prefix), "%s/%zu/", config->name, i);
+        got = listeners_acquire(&master->listeners, &config->listen[i], prefix,
+                                (int)config->limits.backlog, service->listeners + count,
+                                FRAMED_ENDPOINTS_MAX, reason, sizeof(reason));
+        if (got < 0) {
+            snprintf(error, size, "service \"%s\": listen: %s", config->name, reason);
+            return got;
+        }
+        service->listener_count += (size_t)got;
+    }
+    for (size_t i = 0; i < service->listener_count; i++)
+        service->listener_fds[i] = service->listeners[i]->fd;
+    return 0;
+}
+
+static int prepare_service(struct master *master, struct generation *generation, size_t index,
+                           char *error, size_t size)
+{
+    struct service *service = &generation->services[index];
+
+    service->config = &generation->config->services[index];
+    service->generation = generation;
+    service->totals = totals_of(master, service->config->name);
+    if (!service->totals)
+        return -ENOMEM;
+    pool_init(&service->pool, (unsigned)service->config->workers);
+    return bind_service(master, service, error, size);
+}
+
+static int start_workers(struct master *master, struct service *service, char *error, size_t size)
+{
+    for (unsigned i = 0; i < service->pool.target; i++) {
+        int result = child_start(master, service);
+
+        if (result < 0) {
+            snprintf(error, size, "service \"%s\": cannot start a worker: %s",
+                     service->config->name, log_errno_text(result));
+            return result;
+        }
+    }
+    return 0;
+}
+
+static struct generation *new_generation(struct master *master, struct config *config)
+{
+    struct generation *generation = calloc(1, sizeof(*generation));
+    struct service *services = calloc(config->service_count, sizeof(*services));
+
+    if (!generation || !services) {
+        free(generation);
+        free(services);
+        config_free(config);
+        return NULL;
+    }
+    generation->config = config;
+    generation->services = services;
+    generation->service_count = config->service_count;
+    generation->number = master->generation_number + 1;
+    return generation;
+}
+
+int generation_start(struct master *master, struct config *config, char *error, size_t size)
+{
+    struct generation *generation = new_generation(master, config);
+    int result = generation ? 0 : -ENOMEM;
+
+    snprintf(error, size, "out of memory");
+    if (!generation)
+        return result;
+    for (size_t i = 0; result == 0 && i < generation->service_count; i++)
+        result = prepare_service(master, generation, i, error, size);
+    if (result < 0) {
+        free_generation(master, generation);
+        return result;
+    }
+    generation->next = master->generations;
+    master->generations = generation;
+    master->next = generation;
+    for (size_t i = 0; result == 0 && i < generation->service_count; i++)
+        result = start_workers(master, &generation->services[i], error, size);
+    if (result < 0) {
+        master->next = NULL;
+        generation_drain(master, generation, 0);
+    }
+    return result;
+}
+
+/* The permissions that the new configuration wants for sockets that were there before. */
+static void settle_listeners(const struct generation *generation)
+{
+    for (size_t s = 0; s < generation->service_count; s++) {
+        const struct service *service = &generation->services[s];
+
+        for (size_t i = 0; i < service->listener_count; i++)
+            for (size_t a = 0; a < service->config->listen_count; a++) {
+                const struct framed_address *address = &service->config->listen[a];
+
+                if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
+                    strcmp(service->listeners[i]->text + strlen("unix:"), address->path) == 0)
+                    listener_settle(service->listeners[i], address,
+                                    (int)service->config->limits.backlog);
+            }
+    }
+}
+
+static void open_log(const struct config *config)
+{
+    const struct log_settings settings = {.target = (int)config->log_target,
+                                          .format = (int)config->log_format,
+                                          .level = config->log_level,
+                                          .file = config->log_file};
+    int result = log_open(&settings);
+
+    if (result < 0)
+        log_error("log-open", LOG_STR("file", config->log_file), LOG_ERRNO(result));
+}
+
+static void commit(struct master *master, struct generation *generation)
+{
+    struct generation *old = master->current;
+
+    generation->phase = GENERATION_CURRENT;
+    master->generation_number = generation->number;
+    master->current = generation;
+    master->next = NULL;
+    if (old) {
+        open_log(generation->config);
+        settle_listeners(generation);
+        generation_drain(master, old, ACCEPT_AT_RELOAD);
+    }
+    master_reloaded(master, NULL);
+}
+
+void generation_progress(struct master *master, struct generation *generation)
+{
+    if (generation->phase != GENERATION_STARTING || generation != master->next)
+        return;
+    for (size_t i = 0; i < generation->service_count; i++)
+        if (generation->services[i].ready < generation->services[i].pool.target)
+            return;
+    commit(master, generation);
+}
+
+void generation_abandon(struct master *master, const char *reason)
+{
+    struct generation *generation = master->next;
+
+    if (!generation)
+        return;
+    master->next = NULL;
+    generation_drain(master, generation, 0);
+    master_reloaded(master, reason);
+}
+
+void generation_drain(struct master *master, struct generation *generation, int64_t may_accept)
+{
+    generation->phase = GENERATION_LEAVING;
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (child && child->service->generation == generation && child->state != CHILD_KILLED)
+            child_drain(child, may_accept);
+    }
+    /* While stopping, connections that wait are still to be taken: the sockets stay to the end. */
+    for (size_t i = 0; !master->stopping && i < generation->service_count; i++)
+        release_listeners(master, &generation->services[i]);
+}
+
+void generation_collect(struct master *master)
+{
+    struct generation **link = &master->generations;
+
+    while (*link) {
+        struct generation *generation = *link;
+
+        if (generation->phase == GENERATION_LEAVING && generation->children == 0) {
+            *link = generation->next;
+            if (generation == master->current)
+                master->current = NULL;
+            if (generation == master->next)
+                master->next = NULL;
+            free_generation(master, generation);
+        } else {
+            link = &generation->next;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/*
+ * Listening sockets, shared by the workers of a pool and kept over reloads. A listener belongs to
+ * whoever holds a reference; an address that a new configuration names again is the same socket, so
+ * no connection that waits in it is lost.
+ */
+#ifndef FRAMED_MASTER_LISTENERS_H
+#define FRAMED_MASTER_LISTENERS_H
+
+#include <framed/address.h>
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct listener {
+    struct listener *next;
+    char key[FRAMED_ADDRESS_TEXT_SIZE + 64]; /* what makes it the same one */
+    char text[FRAMED_ADDRESS_TEXT_SIZE];     /* the bound address, with the port chosen */
+    int fd;
+    unsigned references;
+    dev_t device; /* of the socket file that we made, to unlink no other */
+    ino_t inode;
+};
+
+struct listeners {
+    struct listener *first;
+};
+
+/*
+ * Finds or binds what ADDRESS stands for, at most MAX sockets, with a reference on each; KEY_PREFIX
+ * tells addresses with port 0 apart. How many, or a negative errno with a message in ERROR.
+ */
+int listeners_acquire(struct listeners *listeners, const struct framed_address *address,
+                      const char *key_prefix, int backlog, struct listener **found, size_t max,
+                      char *error, size_t size);
+
+/* Drops a reference; the last one closes the socket and unlinks its file. */
+void listeners_release(struct listeners *listeners, struct listener *listener);
+
+/* Gives a socket that was there before the permissions and the backlog of the new configuration. */
+void listener_settle(const struct listener *listener, const struct framed_address *address,
+                     int backlog);
+
+/* Binds and listens on a Unix ADDRESS outside any table; for the control socket. */
+int listener_open_unix(const struct framed_address *address, int backlog, struct listener *listener,
+                       char *error, size_t size);
+
+/* Closes what listener_open_unix() made. */
+void listener_close(struct listener *listener);
+
+#endif

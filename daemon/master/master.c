@@ -1,0 +1,261 @@
+/* The master's life: set up in one fixed order, one loop, leave. */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/proctitle.h"
+#include "config/config.h"
+#include "ipc/record.h"
+#include "master/pidfile.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* After "at once", what a worker gets to end its handler's process. */
+#define AT_ONCE_MS 1000
+#define ACCEPT_ALL INT32_MAX
+
+static void on_stop(struct master *master)
+{
+    master_stop(master, false);
+}
+
+static void on_interrupt(struct master *master)
+{
+    master_stop(master, true);
+}
+
+/* Each signal and what it does, in one place: what is not here is not blocked either. */
+static const struct {
+    int number;
+    void (*act)(struct master *master);
+} signal_table[] = {
+    {SIGCHLD, children_reap}, {SIGHUP, master_reload},       {SIGTERM, on_stop},
+    {SIGQUIT, on_stop},       {SIGUSR1, master_reopen_logs}, {SIGINT, on_interrupt},
+};
+#define SIGNAL_COUNT (sizeof(signal_table) / sizeof(signal_table[0]))
+
+static void on_signal(struct watch *watch, uint32_t events)
+{
+    struct master *master =
+        (struct master *)(void *)((char *)watch - offsetof(struct master, signals));
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(master->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        if (signal_table[i].number == (int)info.ssi_signo)
+            signal_table[i].act(master);
+}
+
+static int watch_signals(struct master *master)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaddset(&set, signal_table[i].number);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    signal(SIGPIPE, SIG_IGN);
+    master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (master->signal_fd < 0)
+        return -errno;
+    return loop_add(&master->loop, &master->signals, master->signal_fd, EPOLLIN, on_signal);
+}
+
+static void stop_at_once(struct master *master)
+{
+    uint64_t until = clock_ms() + AT_ONCE_MS;
+
+    master->at_once = true;
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (!child || child->state == CHILD_KILLED)
+            continue;
+        child_drain(child, 0);
+        child_tell(child, RECORD_STOP, 0);
+        if (child->state == CHILD_DRAINING)
+            child->deadline_ms = until;
+    }
+}
+
+void master_stop(struct master *master, bool at_once)
+{
+    bool again = master->stopping;
+
+    if (!again) {
+        log_notice("stop", LOG_STR("how", at_once ? "at once" : "drain"));
+        notify_stopping();
+        master->stopping = true;
+        if (master->next && master->current)
+            generation_abandon(master, "framed is stopping");
+        for (struct generation *g = master->generations; g; g = g->next)
+            if (g->phase != GENERATION_LEAVING)
+                generation_drain(master, g, at_once ? 0 : ACCEPT_ALL);
+    }
+    if ((again || at_once) && !master->at_once)
+        stop_at_once(master);
+}
+
+void master_reopen_logs(struct master *master)
+{
+    int result = log_reopen();
+
+    if (result < 0)
+        log_error("log-reopen", LOG_ERRNO(result));
+    else
+        log_info("log-reopened", LOG_INT("pid", getpid()));
+    for (unsigned slot = 0; slot < master->slots_used; slot++)
+        if (master->children[slot] && master->children[slot]->state != CHILD_STARTING)
+            child_tell(master->children[slot], RECORD_REOPEN, 0);
+}
+
+/* Brings the pools of the current generation to what their policy wants. */
+static uint64_t fill_pools(struct master *master, uint64_t now_ms)
+{
+    uint64_t wake_ms = 0;
+
+    for (size_t i = 0; master->current && !master->stopping && i < master->current->service_count;
+         i++) {
+        struct service *service = &master->current->services[i];
+        unsigned wanted = pool_wanted(&service->pool, now_ms);
+        int result = 0;
+
+        while (wanted-- > 0 && result == 0)
+            result = child_start(master, service);
+        if (result < 0) {
+            log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
+            pool_started(&service->pool);
+            pool_exited(&service->pool, POOL_STILLBORN, now_ms);
+        }
+        wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->pool, now_ms));
+    }
+    return wake_ms;
+}
+
+static void run(struct master *master)
+{
+    while (!master->stopping || master->generations) {
+        uint64_t now = clock_ms();
+        uint64_t wake = children_check(master, now);
+
+        wake = clock_earlier(wake, fill_pools(master, now));
+        wake = clock_earlier(wake, control_check(&master->control, now));
+        loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
+        generation_collect(master);
+        master_reload_if_wanted(master);
+    }
+}
+
+static int open_first_log(const struct config *config, const struct identity *identity, char *error,
+                          size_t size)
+{
+    const struct log_settings settings = {.target = (int)config->log_target,
+                                          .format = (int)config->log_format,
+                                          .level = config->log_level,
+                                          .file = config->log_file};
+    int result = log_open(&settings);
+
+    if (result < 0) {
+        snprintf(error, size, "log: cannot open \"%s\": %s", config->log_file,
+                 log_errno_text(result));
+        return result;
+    }
+    /* So that it can be opened again as whom we are about to become. */
+    if (identity->change && log_descriptor() >= 0 &&
+        fchown(log_descriptor(), identity->uid, identity->gid) < 0)
+        return -errno;
+    return 0;
+}
+
+static int write_pidfile(const struct master *master, const char *path, char *error, size_t size)
+{
+    int result = path ? pidfile_write(path, master->identity.uid, master->identity.gid) : 0;
+
+    if (result < 0)
+        snprintf(error, size, "pid_file: cannot write \"%s\": %s", path, log_errno_text(result));
+    return result;
+}
+
+/* Binding comes before the change of identity, forking after it. */
+static int set_up(struct master *master, char *error, size_t size)
+{
+    struct config *config = master->options->config;
+    int result = identity_lookup(config->user, config->group, &master->identity, error, size);
+
+    if (result == 0)
+        result = open_first_log(config, &master->identity, error, size);
+    if (result < 0) {
+        config_free(config);
+        return result;
+    }
+    master->slots = slots_map(SLOTS_MAX);
+    master->children = calloc(SLOTS_MAX, sizeof(struct child *));
+    if (!master->slots || !master->children)
+        result = -ENOMEM;
+    if (result == 0)
+        result = loop_init(&master->loop);
+    if (result == 0)
+        result = watch_signals(master);
+    if (result == 0)
+        result = control_open(&master->control, master, config->control, error, size);
+    if (result == 0)
+        result = write_pidfile(master, config->pid_file, error, size);
+    if (result < 0) {
+        config_free(config);
+        return result;
+    }
+    return generation_start(master, config, error, size);
+}
+
+static void tear_down(struct master *master, const char *pid_file)
+{
+    control_close(&master->control);
+    if (pid_file)
+        pidfile_remove(pid_file);
+    loop_remove(&master->signals);
+    if (master->signal_fd >= 0)
+        close(master->signal_fd);
+    loop_deinit(&master->loop);
+    while (master->totals) {
+        struct totals *next = master->totals->next;
+
+        free(master->totals);
+        master->totals = next;
+    }
+    free(master->children);
+    slots_unmap(master->slots, SLOTS_MAX);
+}
+
+int master_run(const struct master_options *options)
+{
+    struct master master = {.options = options,
+                            .loop.epoll_fd = -1,
+                            .signal_fd = -1,
+                            .control.listener.fd = -1,
+                            .started_ms = clock_ms()};
+    char *pid_file = options->config->pid_file ? strdup(options->config->pid_file) : NULL;
+    char reason[REASON_SIZE] = "";
+    int result;
+
+    proctitle_set("framed: master");
+    result = set_up(&master, reason, sizeof(reason));
+    if (result < 0)
+        master_start_failed(&master, reason[0] ? reason : log_errno_text(result));
+    run(&master);
+    log_notice("stopped", LOG_INT("pid", getpid()),
+               LOG_INT("ran_ms", clock_ms() - master.started_ms));
+    control_stopped(&master.control);
+    tear_down(&master, pid_file);
+    free(pid_file);
+    return master.exit_status;
+}

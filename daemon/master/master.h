@@ -1,0 +1,200 @@
+/*
+ * The master: binds, forks, supervises, reloads, answers the control socket. It never reads a
+ * client's bytes, loads a handler, waits for a worker or sleeps.
+ *
+ *   master.c       life, loop, signals          reload.c     from the wish to the result
+ *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
+ *   children.c     processes: fork, talk, check reaper.c     their end
+ *   pool.c         how many workers, pure       control.c    framectl's socket
+ *   notify.c       systemd                      status.c     what framectl shows
+ */
+#ifndef FRAMED_MASTER_MASTER_H
+#define FRAMED_MASTER_MASTER_H
+
+#include "base/identity.h"
+#include "base/loop.h"
+#include "ipc/counters.h"
+#include "ipc/role.h"
+#include "master/control.h"
+#include "master/listeners.h"
+#include "master/pool.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct config;
+struct master;
+
+#define REASON_SIZE 1024
+
+/* What a service has come to over all its generations; found by name. */
+struct totals {
+    struct totals *next;
+    char name[64];
+    struct counters counters; /* of workers that have gone */
+    uint64_t started;
+    uint64_t crashed;
+};
+
+/* A service as one generation runs it. */
+struct service {
+    const struct service_config *config;
+    struct generation *generation;
+    struct totals *totals;
+    struct pool pool;
+    struct listener **listeners;
+    int *listener_fds; /* the same, as workers are given them */
+    size_t listener_count;
+    unsigned ready; /* workers that serve */
+};
+
+enum generation_phase {
+    GENERATION_STARTING, /* not all workers are ready yet: may still come to nothing */
+    GENERATION_CURRENT,
+    GENERATION_LEAVING, /* drains, or is abandoned */
+};
+
+/* All that runs by one configuration. */
+struct generation {
+    struct generation *next;
+    struct config *config;
+    enum generation_phase phase;
+    uint64_t number;
+    struct service *services;
+    size_t service_count;
+    size_t children;
+};
+
+enum child_state {
+    CHILD_STARTING,
+    CHILD_READY,
+    CHILD_DRAINING,
+    CHILD_KILLED
+};
+
+/* A worker as the master knows it: named by slot and generation, never by pid alone. */
+struct child {
+    struct watch watch; /* its status pipe; first, see children.c */
+    struct master *master;
+    struct service *service;
+    enum child_state state;
+    unsigned slot;
+    uint64_t generation; /* of this process: unique in this run */
+    pid_t pid;
+    pid_t group; /* the co-process group that must die with it; 0: none */
+    int control_fd;
+    int status_fd;
+    uint64_t started_ms;
+    uint64_t deadline_ms;      /* of its state: start or drain; 0: none */
+    uint64_t repeat_ms;        /* when to tell it to drain again */
+    int64_t may_accept;        /* what it was told with RECORD_DRAIN */
+    bool acknowledged;         /* the drain */
+    const char *killed_for;    /* the deadline that we killed it for; NULL: not us */
+    struct counters last;      /* the last good snapshot */
+    char failure[REASON_SIZE]; /* why it did not start, in its words */
+};
+
+/* Where the configuration comes from, again at each reload. */
+typedef int master_load(void *context, struct config **config, char *error, size_t size);
+
+struct master_options {
+    master_load *load;
+    void *context;
+    struct config *config; /* the first one, loaded already; the master's from now on */
+    bool announce;         /* print the bound addresses on standard output when ready */
+    const struct role_table *roles;
+};
+
+struct master {
+    const struct master_options *options;
+    struct loop loop;
+    struct watch signals;
+    int signal_fd;
+    struct identity identity;
+    struct slot *slots;
+    struct child **children; /* by slot; SLOTS_MAX of them */
+    unsigned slots_used;     /* no child at or above this slot */
+    struct listeners listeners;
+    struct generation *generations; /* all that have processes, or are wanted */
+    struct generation *current;
+    struct generation *next; /* being started */
+    struct totals *totals;
+    struct control control;
+    uint64_t generation_number;
+    uint64_t child_number;
+    uint64_t started_ms;
+    uint64_t check_ms; /* when to look at busy workers again */
+    bool reload_wanted;
+    bool stopping;
+    bool at_once;
+    int exit_status;
+    char last_error[REASON_SIZE]; /* of the last reload; empty: it went well */
+    uint64_t reloads;
+};
+
+/* Runs until told to stop. The process's exit status. Frees OPTIONS->config. */
+int master_run(const struct master_options *options);
+
+/* generation.c */
+
+/* Binds what CONFIG wants that is not bound yet, and starts its workers. Takes CONFIG, also when it
+ * fails. 0, or a negative errno with a message in ERROR: everything is as it was. */
+int generation_start(struct master *master, struct config *config, char *error, size_t size);
+/* A worker of the generation that is being started is ready: perhaps it was the last. */
+void generation_progress(struct master *master, struct generation *generation);
+/* The generation that is being started comes to nothing. */
+void generation_abandon(struct master *master, const char *reason);
+/* Lets go of the generation and tells its workers to finish. */
+void generation_drain(struct master *master, struct generation *generation, int64_t may_accept);
+/* Frees what has no process any more. */
+void generation_collect(struct master *master);
+
+/* reload.c */
+
+/* Wants the configuration loaded anew: now, or when the reload that is under way has ended. */
+void master_reload(struct master *master);
+void master_reload_if_wanted(struct master *master);
+/* The reload (or the start) has ended; REASON is NULL when it went well. */
+void master_reloaded(struct master *master, const char *reason);
+/* There was nothing to go on with: says why, and leaves. */
+void master_start_failed(struct master *master, const char *reason);
+
+/* master.c */
+
+/* Drains everything and leaves; AT_ONCE, or told a second time: without waiting. */
+void master_stop(struct master *master, bool at_once);
+/* Opens the log files anew, here and in all workers. */
+void master_reopen_logs(struct master *master);
+
+/* children.c */
+
+/* Forks one worker for SERVICE. 0, or a negative errno. */
+int child_start(struct master *master, struct service *service);
+/* Tells CHILD to finish, accepting MAY_ACCEPT connections yet; repeated until it has heard. */
+void child_drain(struct child *child, int64_t may_accept);
+/* Kills CHILD and its co-process; WHY is the word for the log. */
+void child_kill(struct child *child, const char *why);
+/* Sends a record of TYPE to CHILD and makes it look. */
+void child_tell(struct child *child, unsigned type, int64_t value);
+/* Takes at most MOST records of what CHILD has to say. */
+void child_listen(struct child *child, int most);
+/* Does what time asks for, and says when to look again (monotonic ms; 0: never). */
+uint64_t children_check(struct master *master, uint64_t now_ms);
+
+/* reaper.c: buries whoever has ended. */
+void children_reap(struct master *master);
+
+/* status.c */
+/* Everything that framectl status shows; the caller's reference. NULL without memory. */
+json_t *status_make(struct master *master);
+
+/* notify.c: what systemd hears; nothing happens elsewhere. */
+void notify_ready(const struct master *master);
+void notify_reloading(void);
+void notify_stopping(void);
+void notify_status(const struct master *master);
+
+#endif

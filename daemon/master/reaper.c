@@ -1,0 +1,131 @@
+/* The end of processes: why, what it means for the pool, and nothing left behind. */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ipc/record.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void log_exit(const struct child *child, int status, enum pool_exit how)
+{
+    char cause[64];
+    int level = how == POOL_LEFT ? LOG_INFO : LOG_WARNING;
+
+    if (WIFSIGNALED(status))
+        snprintf(cause, sizeof(cause), "signal %d (%s)%s", WTERMSIG(status),
+                 sigdescr_np(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        snprintf(cause, sizeof(cause), "exit status %d", WEXITSTATUS(status));
+    log_write(level, "worker-exit",
+              LOG_FIELDS(LOG_STR("service", child->service->config->name),
+                         LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
+                         LOG_STR("cause", cause), LOG_STR("killed_for", child->killed_for),
+                         LOG_STR("reason", child->failure[0] ? child->failure : NULL),
+                         LOG_INT("lived_ms", clock_ms() - child->started_ms)));
+}
+
+static enum pool_exit exit_kind(const struct child *child, int status)
+{
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+    if (child->state == CHILD_DRAINING && clean)
+        return POOL_LEFT;
+    if (child->state == CHILD_STARTING)
+        return POOL_STILLBORN;
+    if (child->state == CHILD_KILLED && child->service->generation->phase == GENERATION_LEAVING)
+        return POOL_LEFT;
+    return clean ? POOL_LEFT : POOL_CRASHED;
+}
+
+/* The counters outlive the worker; its semaphore, whatever its state, does not. */
+static void release_slot(struct master *master, struct child *child)
+{
+    struct counters counters;
+
+    slot_last_counters(&master->slots[child->slot], &counters);
+    counters_add(&child->service->totals->counters, &counters);
+    slot_set(&master->slots[child->slot], SLOT_FREE, 0);
+    master->children[child->slot] = NULL;
+    while (master->slots_used > 0 && !master->children[master->slots_used - 1])
+        master->slots_used--;
+}
+
+/* A connection may have woken the one that is gone, and nobody else. */
+static void wake_others(struct master *master, const struct service *service)
+{
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *other = master->children[slot];
+        const struct record record = {.type = RECORD_WAKE};
+
+        if (other && other->service == service && other->state == CHILD_READY)
+            record_send(other->control_fd, &record);
+    }
+}
+
+static void close_pipes(struct child *child)
+{
+    loop_remove(&child->watch);
+    close(child->control_fd);
+    close(child->status_fd);
+}
+
+static void bury(struct master *master, struct child *child, int status)
+{
+    struct service *service = child->service;
+    struct generation *generation = service->generation;
+    enum pool_exit how = exit_kind(child, status);
+
+    log_exit(child, status, how);
+    if (child->group)
+        kill(-child->group, SIGKILL);
+    if (child->state == CHILD_READY)
+        service->ready--;
+    if (how == POOL_CRASHED)
+        service->totals->crashed++;
+    pool_exited(&service->pool, how, clock_ms());
+    generation->children--;
+    release_slot(master, child);
+    close_pipes(child);
+    wake_others(master, service);
+    if (generation->phase == GENERATION_STARTING) {
+        char reason[REASON_SIZE + 128];
+
+        snprintf(reason, sizeof(reason), "service \"%s\": %s", service->config->name,
+                 child->failure[0]   ? child->failure
+                 : child->killed_for ? child->killed_for
+                                     : "a worker ended before it was ready");
+        generation_abandon(master, reason);
+    }
+    free(child);
+}
+
+static struct child *find_pid(const struct master *master, pid_t pid)
+{
+    for (unsigned slot = 0; slot < master->slots_used; slot++)
+        if (master->children[slot] && master->children[slot]->pid == pid)
+            return master->children[slot];
+    return NULL;
+}
+
+void children_reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+
+    /* Also what is not ours: as process 1 of a container we inherit orphans. */
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct child *child = find_pid(master, pid);
+
+        if (!child)
+            continue;
+        child_listen(child, INT32_MAX); /* its last words; nobody writes any more */
+        bury(master, child, status);
+    }
+}

@@ -1,0 +1,145 @@
+/* Reloads, from the wish to the result; the first start ends here too. */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where the new configuration says something that only a start can change. */
+static void warn_fixed(const struct config *old, const struct config *new)
+{
+    const struct {
+        const char *key, *old, *new;
+    } keys[] = {{"user", old->user, new->user},
+                {"group", old->group, new->group},
+                {"control", old->control, new->control},
+                {"pid_file", old->pid_file, new->pid_file}};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const char *a = keys[i].old ? keys[i].old : "";
+        const char *b = keys[i].new ? keys[i].new : "";
+
+        if (strcmp(a, b) != 0)
+            log_warning("reload-needs-restart", LOG_STR("key", keys[i].key), LOG_STR("running", a),
+                        LOG_STR("configured", b));
+    }
+}
+
+/* Workers of earlier generations that are still leaving. */
+static size_t leaving(const struct master *master)
+{
+    size_t count = 0;
+
+    for (const struct generation *g = master->generations; g; g = g->next)
+        if (g->phase == GENERATION_LEAVING)
+            count += g->children;
+    return count;
+}
+
+static size_t pool_size(const struct generation *generation)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; generation && i < generation->service_count; i++)
+        count += generation->services[i].pool.target;
+    return count;
+}
+
+static void reload_now(struct master *master)
+{
+    char reason[REASON_SIZE] = "";
+    struct config *config;
+    int result;
+
+    master->reload_wanted = false;
+    log_info("reload", LOG_INT("generation", master->generation_number + 1));
+    notify_reloading();
+    control_reloading(&master->control);
+    result = master->options->load(master->options->context, &config, reason, sizeof(reason));
+    if (result == 0) {
+        warn_fixed(master->current->config, config);
+        result = generation_start(master, config, reason, sizeof(reason));
+    }
+    if (result < 0)
+        master_reloaded(master, reason);
+}
+
+void master_reload(struct master *master)
+{
+    if (!master->stopping)
+        master->reload_wanted = true;
+}
+
+/*
+ * One reload at a time, and no third generation while more workers are leaving than a pool has:
+ * reloads that come faster than that become one.
+ */
+void master_reload_if_wanted(struct master *master)
+{
+    if (master->reload_wanted && master->current && !master->next && !master->stopping &&
+        leaving(master) <= pool_size(master->current))
+        reload_now(master);
+}
+
+static void announce(const struct master *master)
+{
+    for (size_t s = 0; s < master->current->service_count; s++)
+        for (size_t i = 0; i < master->current->services[s].listener_count; i++)
+            puts(master->current->services[s].listeners[i]->text);
+    fflush(stdout);
+}
+
+static void log_listeners(const struct master *master)
+{
+    for (size_t s = 0; s < master->current->service_count; s++) {
+        const struct service *service = &master->current->services[s];
+
+        for (size_t i = 0; i < service->listener_count; i++)
+            log_info("listen", LOG_STR("service", service->config->name),
+                     LOG_STR("address", service->listeners[i]->text),
+                     LOG_STR("framing", service->config->framing.name));
+    }
+}
+
+static void started(struct master *master)
+{
+    log_listeners(master);
+    log_notice("start", LOG_STR("version", FRAMED_VERSION), LOG_INT("pid", getpid()),
+               LOG_INT("services", master->current->service_count),
+               LOG_INT("start_ms", clock_ms() - master->started_ms));
+    notify_ready(master);
+    if (master->options->announce)
+        announce(master);
+}
+
+void master_start_failed(struct master *master, const char *reason)
+{
+    log_error("start-failed", LOG_STR("reason", reason));
+    master->exit_status = EXIT_FAILURE;
+    master_stop(master, true);
+}
+
+void master_reloaded(struct master *master, const char *reason)
+{
+    if (!reason && master->generation_number == 1) {
+        started(master);
+        return;
+    }
+    if (!master->current) {
+        master_start_failed(master, reason);
+        return;
+    }
+    master->reloads++;
+    snprintf(master->last_error, sizeof(master->last_error), "%s", reason ? reason : "");
+    if (reason)
+        log_error("reload-failed", LOG_STR("reason", reason));
+    else
+        log_notice("reloaded", LOG_INT("generation", master->generation_number));
+    notify_ready(master);
+    control_reloaded(&master->control, reason);
+}

@@ -1,0 +1,118 @@
+/* What framectl status shows, as JSON. */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "config/config.h"
+
+#include <unistd.h>
+
+static json_t *counters_json(const struct counters *counters)
+{
+    json_t *all = json_object();
+    json_t *closed = json_object();
+
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        json_object_set_new(i < COUNTER_END_FIRST ? all : closed, counter_word((enum counter)i),
+                            json_integer((json_int_t)counters->value[i]));
+    json_object_set_new(all, "closed", closed);
+    return all;
+}
+
+static const char *child_state_word(enum child_state state)
+{
+    static const char *const words[] = {
+        [CHILD_STARTING] = "starting",
+        [CHILD_READY] = "ready",
+        [CHILD_DRAINING] = "draining",
+        [CHILD_KILLED] = "killed",
+    };
+
+    return words[state];
+}
+
+/* A consistent snapshot, or, marked stale, the last one that was to be had. */
+static json_t *child_json(struct child *child, uint64_t now_ms)
+{
+    struct slot *slot = &child->master->slots[child->slot];
+    uint64_t since_ms;
+    enum slot_state activity = slot_get(slot, &since_ms);
+    bool stale = slot_snapshot(slot, &child->last) < 0;
+
+    return json_pack("{s:s, s:i, s:I, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:o}", "service",
+                     child->service->config->name, "slot", (int)child->slot, "generation",
+                     (json_int_t)child->generation, "pid", (int)child->pid, "state",
+                     child_state_word(child->state), "activity", slot_state_word(activity),
+                     "for_ms", (json_int_t)(now_ms > since_ms ? now_ms - since_ms : 0), "age_ms",
+                     (json_int_t)(now_ms - child->started_ms), "stale", stale, "handler_group",
+                     (int)child->group, "counters", counters_json(&child->last));
+}
+
+static bool is_busy(const struct child *child)
+{
+    uint64_t since_ms;
+
+    return slot_get(&child->master->slots[child->slot], &since_ms) > SLOT_IDLE;
+}
+
+struct census {
+    unsigned starting, ready, draining, busy;
+    struct counters counters;
+};
+
+static void take_census(const struct master *master, const struct service *service,
+                        struct census *census)
+{
+    *census = (struct census){.counters = service->totals->counters};
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        const struct child *child = master->children[slot];
+
+        if (!child || child->service->totals != service->totals)
+            continue;
+        counters_add(&census->counters, &child->last);
+        census->starting += child->state == CHILD_STARTING;
+        census->ready += child->state == CHILD_READY;
+        census->draining += child->state == CHILD_DRAINING;
+        census->busy += child->state == CHILD_READY && is_busy(child);
+    }
+}
+
+static json_t *service_json(const struct master *master, const struct service *service)
+{
+    const struct service_config *config = service->config;
+    json_t *listen = json_array();
+    struct census census;
+
+    for (size_t i = 0; i < service->listener_count; i++)
+        json_array_append_new(listen, json_string(service->listeners[i]->text));
+    take_census(master, service, &census);
+    return json_pack("{s:s, s:o, s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:o}", "name",
+                     config->name, "listen", listen, "framing", config->framing.name, "handler",
+                     config_handler_type_name(config->handler.type), "workers", "target",
+                     (int)service->pool.target, "ready", (int)census.ready, "busy",
+                     (int)census.busy, "starting", (int)census.starting, "draining",
+                     (int)census.draining, "started", (json_int_t)service->totals->started,
+                     "crashed", (json_int_t)service->totals->crashed, "counters",
+                     counters_json(&census.counters));
+}
+
+json_t *status_make(struct master *master)
+{
+    json_t *services = json_array();
+    json_t *workers = json_array();
+    uint64_t now = clock_ms();
+
+    /* First the workers: that brings their snapshots up to date for the sums. */
+    for (unsigned slot = 0; slot < master->slots_used; slot++)
+        if (master->children[slot])
+            json_array_append_new(workers, child_json(master->children[slot], now));
+    for (size_t i = 0; master->current && i < master->current->service_count; i++)
+        json_array_append_new(services, service_json(master, &master->current->services[i]));
+    return json_pack("{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:s, s:o, s:o}", "ok", 1, "version",
+                     FRAMED_VERSION, "pid", (int)getpid(), "state",
+                     master->stopping ? "stopping"
+                     : master->next   ? "reloading"
+                                      : "running",
+                     "uptime_ms", (json_int_t)(now - master->started_ms), "generation",
+                     (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads,
+                     "last_error", master->last_error, "services", services, "workers", workers);
+}

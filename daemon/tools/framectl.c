@@ -1,0 +1,165 @@
+/* framectl: asks a running framed, through its control socket. */
+#include "tools/status.h"
+
+#include <framed/client.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum exit_code {
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2
+};
+
+static const char usage[] =
+    "usage: framectl [-s ADDRESS] status [--json]  what framed is doing\n"
+    "       framectl [-s ADDRESS] reload           load the configuration anew, and wait for it\n"
+    "       framectl [-s ADDRESS] stop             finish what is in flight and leave\n"
+    "\n"
+    "  -s, --socket ADDRESS  the control socket (" CONTROL_SOCKET ")\n"
+    "\n"
+    "Exit status: 0 done; 1 refused, failed or not reachable; 2 usage. See framectl(8).\n";
+
+/* No bound: a reload takes as long as the slowest handler may take to start. */
+#define ANSWER_MS 0
+
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "framectl: %s: %s\n", what, why);
+    return EXIT_FAILED;
+}
+
+/* The answer to WORD, for the caller to release; NULL after a message. */
+static json_t *ask(const char *address, const char *word)
+{
+    struct framed_client *client = NULL;
+    char error[512];
+    json_error_t json_error;
+    json_t *answer = NULL;
+    const void *data;
+    size_t length;
+    int result = framed_client_open(address, "u32be", FRAMED_MESSAGE_LIMIT, ANSWER_MS, &client,
+                                    error, sizeof(error));
+
+    if (result < 0) {
+        fprintf(stderr, "framectl: %s (is framed running, with this control socket?)\n", error);
+        return NULL;
+    }
+    result = framed_client_call(client, word, strlen(word), &data, &length);
+    if (result == 0)
+        answer = json_loadb(data, length, 0, &json_error);
+    if (!answer)
+        fail(word, result == 0          ? "the answer is not JSON"
+                   : result == -ENODATA ? "framed ended before it answered"
+                   : result < 0         ? strerrordesc_np(-result)
+                                        : framed_verdict_word(result));
+    framed_client_free(client);
+    return answer;
+}
+
+static int show_status(const json_t *answer, bool json)
+{
+    if (json) {
+        json_dumpf(answer, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        status_print(answer, stdout);
+    }
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILED;
+}
+
+static int show_reload(const json_t *answer, bool json)
+{
+    (void)json;
+    printf("reloaded: generation %lld\n",
+           (long long)json_integer_value(json_object_get(answer, "generation")));
+    return EXIT_SUCCESS;
+}
+
+static int show_stop(const json_t *answer, bool json)
+{
+    (void)answer;
+    (void)json;
+    puts("stopped");
+    return EXIT_SUCCESS;
+}
+
+static const struct {
+    const char *word;
+    bool takes_json;
+    int (*show)(const json_t *answer, bool json);
+} commands[] = {
+    {"status", true, show_status},
+    {"reload", false, show_reload},
+    {"stop", false, show_stop},
+};
+
+static int run(const char *address, const char *word, bool json)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        json_t *answer;
+        int status;
+
+        if (strcmp(commands[i].word, word) != 0)
+            continue;
+        if (json && !commands[i].takes_json) {
+            fprintf(stderr, "framectl: %s has no --json\n%s", word, usage);
+            return EXIT_USAGE;
+        }
+        answer = ask(address, word);
+        if (!answer)
+            return EXIT_FAILED;
+        if (json_is_true(json_object_get(answer, "ok")))
+            status = commands[i].show(answer, json);
+        else
+            status = fail(word, json_string_value(json_object_get(answer, "error")));
+        json_decref(answer);
+        return status;
+    }
+    fprintf(stderr, "framectl: unknown command \"%s\"\n%s", word, usage);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"socket", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *address = CONTROL_SOCKET;
+    bool json = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "s:Vh", names, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            address = optarg;
+            break;
+        case 'j':
+            json = true;
+            break;
+        case 'V':
+            puts("framectl " FRAMED_VERSION);
+            return EXIT_SUCCESS;
+        case 'h':
+            fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        default:
+            fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind + 1 != argc) {
+        fprintf(stderr, "framectl: one command is needed\n%s", usage);
+        return EXIT_USAGE;
+    }
+    return run(address, argv[optind], json);
+}

@@ -1,0 +1,145 @@
+/*
+ * Waiting for a client. All idle workers of a pool sleep on the same listeners, each in an epoll
+ * set of its own with EPOLLEXCLUSIVE, so that a connection wakes one of them; then each accepts for
+ * itself. The listeners do not block: who comes too late goes back to sleep.
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS 8
+/* Without descriptors or memory the listener stays ready: wait a little instead of spinning. */
+#define STARVED_PAUSE_MS 100
+
+static int watch(struct worker *worker, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+        return -errno;
+    return 0;
+}
+
+int worker_listen(struct worker *worker)
+{
+    const struct worker_start *start = worker->start;
+    int result;
+
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (worker->epoll_fd < 0)
+        return -errno;
+    result = watch(worker, start->control_fd, EPOLLIN);
+    for (size_t i = 0; result == 0 && i < start->listener_count; i++)
+        result = watch(worker, start->listeners[i], EPOLLIN | EPOLLEXCLUSIVE);
+    return result;
+}
+
+/* A descriptor that was closed has left the set by itself; new ones are added. */
+static void watch_handler(struct worker *worker)
+{
+    struct pollfd wanted[HANDLER_WATCH_MAX];
+    int count;
+
+    if (!worker->watch_stale || !worker->handler->ops->watch)
+        return;
+    worker->watch_stale = false;
+    count = worker->handler->ops->watch(worker->handler, wanted);
+    for (int i = 0; i < count; i++)
+        watch(worker, wanted[i].fd, EPOLLIN);
+}
+
+static void accept_failed(struct worker *worker, int error)
+{
+    struct pollfd control = {.fd = worker->start->control_fd, .events = POLLIN};
+
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        log_error("accept", LOG_ERRNO(error));
+        poll(&control, 1, STARVED_PAUSE_MS);
+        break;
+    default: /* EAGAIN: another worker was faster; or the client has gone already */
+        break;
+    }
+}
+
+static bool accept_client(struct worker *worker, int listener)
+{
+    struct client *client = &worker->client;
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    int fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        accept_failed(worker, errno);
+        return false;
+    }
+    if (worker->draining)
+        worker->may_accept--;
+    *client = (struct client){
+        .fd = fd,
+        .listener = listener,
+        .id = worker->start->generation << 32 | (uint32_t)++worker->next_client_id,
+        .heard_ms = clock_ms(),
+        .peer = peer,
+        .peer_length = length,
+    };
+    return true;
+}
+
+/* While draining: what is in the queue already, as far as we may, then nothing more. */
+static bool accept_last(struct worker *worker)
+{
+    const struct worker_start *start = worker->start;
+
+    if (worker->stopping)
+        return false;
+    for (size_t i = 0; i < start->listener_count && worker->may_accept > 0; i++)
+        if (accept_client(worker, start->listeners[i]))
+            return true;
+    return false;
+}
+
+static bool is_listener(const struct worker *worker, int fd)
+{
+    for (size_t i = 0; i < worker->start->listener_count; i++)
+        if (worker->start->listeners[i] == fd)
+            return true;
+    return false;
+}
+
+bool worker_wait(struct worker *worker)
+{
+    struct epoll_event events[EVENTS];
+    int count;
+    int listener = -1;
+
+    watch_handler(worker);
+    slot_set(worker->slot, SLOT_IDLE, clock_ms());
+    count = epoll_wait(worker->epoll_fd, events, EVENTS, worker->draining ? 0 : -1);
+    for (int i = 0; i < count; i++) {
+        if (is_listener(worker, events[i].data.fd))
+            listener = events[i].data.fd;
+        else if (events[i].data.fd != worker->start->control_fd)
+            worker->handler->ops->attend(worker->handler);
+    }
+    /* A wake-up for a connection is ours alone: take it before the order to leave is read. */
+    if (listener >= 0 && !worker->draining && accept_client(worker, listener))
+        return true;
+    worker_attend(worker);
+    if (!worker->draining)
+        return false;
+    if (accept_last(worker))
+        return true;
+    worker->may_accept = 0;
+    return false;
+}

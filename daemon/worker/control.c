@@ -1,0 +1,183 @@
+/*
+ * The worker's line to its master. A worker is often blocked in recv, so the master pokes it with a
+ * signal after it has written to the pipe. A poke that comes just before recv would be lost; so its
+ * handler starts a timer that interrupts again and again until the worker has listened.
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ipc/record.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPEAT_MS 20
+/* An orphan that is still there this long after its drain deadline ends itself by force. */
+#define ORPHAN_GRACE_MS 1000
+
+static volatile sig_atomic_t poked;
+static volatile sig_atomic_t told_to_drain;
+static timer_t repeat_timer;
+static timer_t orphan_timer;
+static pid_t master;
+static unsigned drain_ms;
+
+static void arm(timer_t timer, unsigned first_ms, unsigned every_ms)
+{
+    const struct itimerspec when = {
+        .it_value = {.tv_sec = first_ms / 1000, .tv_nsec = (long)(first_ms % 1000) * 1000000},
+        .it_interval = {.tv_sec = every_ms / 1000, .tv_nsec = (long)(every_ms % 1000) * 1000000},
+    };
+
+    timer_settime(timer, 0, &when, NULL);
+}
+
+/* Only what signal-safety(7) allows. */
+static void on_signal(int number)
+{
+    int saved_errno = errno;
+
+    if (number == SIGTERM)
+        told_to_drain = 1;
+    poked = 1;
+    arm(repeat_timer, REPEAT_MS, REPEAT_MS);
+    /* Nobody is left to kill a worker whose handler never returns. */
+    if (getppid() != master)
+        arm(orphan_timer, drain_ms + ORPHAN_GRACE_MS, 0);
+    errno = saved_errno;
+}
+
+/* The repeating timer's own signal: interrupting is all it has to do. */
+static void on_repeat(int number)
+{
+    (void)number;
+}
+
+static int make_timers(void)
+{
+    struct sigevent repeat = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct sigevent orphan = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+
+    if (timer_create(CLOCK_MONOTONIC, &repeat, &repeat_timer) < 0 ||
+        timer_create(CLOCK_MONOTONIC, &orphan, &orphan_timer) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Signals of the terminal's whole process group are the master's to answer. */
+static void set_signals(void)
+{
+    static const struct {
+        int number;
+        void (*action)(int);
+    } actions[] = {
+        {SIGTERM, on_signal}, {WORKER_SIGNAL_POKE, on_signal},
+        {SIGALRM, on_repeat}, {SIGINT, SIG_IGN},
+        {SIGQUIT, SIG_IGN},   {SIGHUP, SIG_IGN},
+        {SIGPIPE, SIG_IGN},   {SIGUSR2, SIG_IGN},
+        {SIGCHLD, SIG_DFL},   {SIGTTIN, SIG_IGN},
+        {SIGTTOU, SIG_IGN},
+    };
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        struct sigaction action = {.sa_handler = actions[i].action}; /* and no SA_RESTART */
+
+        sigaction(actions[i].number, &action, NULL);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int worker_control_init(struct worker *worker)
+{
+    int result = make_timers();
+
+    if (result < 0)
+        return result;
+    master = worker->start->master;
+    drain_ms = (unsigned)worker->service->deadlines.drain_ms;
+    set_signals();
+    if (prctl(PR_SET_PDEATHSIG, WORKER_SIGNAL_POKE, 0, 0, 0) < 0)
+        return -errno;
+    /* It may have died before it was watched. */
+    if (getppid() != master)
+        raise(WORKER_SIGNAL_POKE);
+    return 0;
+}
+
+bool worker_poked(void)
+{
+    return poked;
+}
+
+static void drain(struct worker *worker, int64_t may_accept)
+{
+    if (!worker->draining) {
+        worker->draining = true;
+        worker->may_accept = may_accept;
+        worker->leave_by_ms = clock_ms() + worker->service->deadlines.drain_ms;
+        log_debug("drain", LOG_INT("pid", getpid()));
+    }
+    worker_report(worker, RECORD_DRAINING, 0, NULL);
+}
+
+static void reopen_log(void)
+{
+    int result = log_reopen();
+
+    if (result < 0)
+        log_error("log-reopen", LOG_ERRNO(result));
+}
+
+static void obey(struct worker *worker, const struct record *record)
+{
+    switch (record->type) {
+    case RECORD_DRAIN:
+        drain(worker, record->value);
+        break;
+    case RECORD_STOP:
+        worker->draining = worker->stopping = true;
+        break;
+    case RECORD_REOPEN:
+        reopen_log();
+        break;
+    default: /* RECORD_WAKE: coming here was all */
+        break;
+    }
+}
+
+void worker_attend(struct worker *worker)
+{
+    struct record record;
+    int got;
+
+    poked = 0;
+    arm(repeat_timer, 0, 0);
+    while ((got = record_receive(worker->start->control_fd, &record)) > 0)
+        obey(worker, &record);
+    if (told_to_drain || (got == 0 && !worker->draining))
+        drain(worker, 0);
+    told_to_drain = 0;
+}
+
+void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text)
+{
+    struct record record = {
+        .type = type,
+        .slot = worker->start->slot,
+        .generation = worker->start->generation,
+        .value = value,
+    };
+
+    if (text)
+        snprintf(record.text, sizeof(record.text), "%s", text);
+    record_send(worker->start->status_fd, &record); /* a master that is gone misses nothing */
+}

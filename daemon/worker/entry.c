@@ -1,0 +1,132 @@
+/* A worker's life, in one fixed order: set up, READY, serve, leave. */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/identity.h"
+#include "base/log.h"
+#include "base/proctitle.h"
+#include "config/config.h"
+#include "ipc/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* What a handler's process gets to leave by itself, when there is no hurry. */
+#define HANDLER_GRACE_MS 1000
+
+static int compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Whatever the master had open: the other workers' pipes, its control socket, other services. */
+static int close_foreign(const struct worker_start *start)
+{
+    size_t count = start->listener_count + 3;
+    int *keep = calloc(count, sizeof(*keep));
+    int next = STDERR_FILENO + 1;
+
+    if (!keep)
+        return -ENOMEM;
+    memcpy(keep, start->listeners, start->listener_count * sizeof(*keep));
+    keep[count - 3] = start->control_fd;
+    keep[count - 2] = start->status_fd;
+    keep[count - 1] = log_descriptor();
+    qsort(keep, count, sizeof(*keep), compare);
+    for (size_t i = 0; i < count; i++) {
+        if (keep[i] > next)
+            close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
+        if (keep[i] >= next)
+            next = keep[i] + 1;
+    }
+    closefrom(next);
+    free(keep);
+    return 0;
+}
+
+/* Nor is the master's line to systemd anybody else's, least of all a handler's. */
+static void forget_systemd(void)
+{
+    static const char *const names[] = {"NOTIFY_SOCKET",  "WATCHDOG_PID", "WATCHDOG_USEC",
+                                        "LISTEN_PID",     "LISTEN_FDS",   "LISTEN_FDNAMES",
+                                        "JOURNAL_STREAM", "INVOCATION_ID"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        unsetenv(names[i]);
+}
+
+static void group_changed(void *context, pid_t group)
+{
+    struct worker *worker = context;
+
+    worker->watch_stale = true;
+    worker_report(worker, RECORD_GROUP, group, NULL);
+}
+
+static int start_handler(struct worker *worker, char *error, size_t size)
+{
+    worker->host = (struct handler_host){
+        .service = worker->service,
+        .slot = worker->start->slot,
+        .context = worker,
+        .reply = worker_reply,
+        .group_changed = group_changed,
+    };
+    worker->handler = handler_new(&worker->host);
+    if (!worker->handler)
+        return -ENOMEM;
+    return worker->handler->ops->start(worker->handler, error, size);
+}
+
+static int set_up(struct worker *worker, char *error, size_t size)
+{
+    const struct worker_start *start = worker->start;
+    int result;
+
+    proctitle_set("framed: %s #%u", worker->service->name, start->slot);
+    prctl(PR_SET_NAME, "framed-worker", 0, 0, 0);
+    log_set_identity(worker->service->name, (int)start->slot);
+    identity_renounce();
+    forget_systemd();
+    result = close_foreign(start);
+    if (result == 0)
+        result = worker_control_init(worker);
+    if (result == 0)
+        result = framed_conn_init(&worker->conn, &worker->service->framing,
+                                  &worker->service->reply_framing);
+    if (result == 0)
+        result = worker_listen(worker);
+    if (result == 0)
+        result = start_handler(worker, error, size);
+    return result;
+}
+
+static void leave(struct worker *worker, int status) __attribute__((noreturn));
+static void leave(struct worker *worker, int status)
+{
+    if (worker->handler && worker->handler->ops->stop)
+        worker->handler->ops->stop(worker->handler, worker->stopping ? 0 : HANDLER_GRACE_MS);
+    _exit(status);
+}
+
+void worker_main(const struct worker_start *start)
+{
+    struct worker worker = {
+        .start = start, .service = start->service, .slot = start->shared, .client.fd = -1};
+    char error[sizeof(((struct record *)NULL)->text)] = "";
+    int result = set_up(&worker, error, sizeof(error));
+
+    if (result < 0) {
+        worker_report(&worker, RECORD_FAILED, result, error[0] ? error : log_errno_text(result));
+        leave(&worker, EXIT_FAILURE);
+    }
+    worker.watch_stale = true;
+    worker_report(&worker, RECORD_READY, 0, NULL);
+    while (!worker.stopping && !(worker.draining && worker.may_accept == 0))
+        if (worker_wait(&worker))
+            worker_serve(&worker);
+    leave(&worker, EXIT_SUCCESS);
+}

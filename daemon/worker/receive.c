@@ -1,0 +1,126 @@
+/*
+ * Waiting for the client's next bytes. Between messages that is the bare recv, whose time limit is
+ * the socket's (SO_RCVTIMEO is the idle deadline); a poll goes before it only where more must be
+ * heard or another deadline holds: within a message, while draining, beside a handler's process.
+ */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "config/config.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* The time by which bytes must come, and what it means if they do not. */
+struct limit {
+    uint64_t when_ms; /* 0: none */
+    enum counter reason;
+};
+
+static void tighten(struct limit *limit, uint64_t when_ms, enum counter reason)
+{
+    if (limit->when_ms == 0 || when_ms < limit->when_ms)
+        *limit = (struct limit){when_ms, reason};
+}
+
+static struct limit limit_of(const struct worker *worker)
+{
+    const struct deadlines_config *deadlines = &worker->service->deadlines;
+    const struct client *client = &worker->client;
+    struct limit limit = {0, CLOSE_IDLE};
+    bool within = framed_conn_unread(&worker->conn) > 0;
+
+    if (within && deadlines->frame_ms)
+        tighten(&limit, client->frame_since_ms + deadlines->frame_ms, CLOSE_FRAME);
+    if (!within && deadlines->idle_ms)
+        tighten(&limit, client->heard_ms + deadlines->idle_ms, CLOSE_IDLE);
+    if (worker->draining) {
+        /* The first message of a connection may be on its way: for it we wait, for more we do not.
+         */
+        bool idle = !within && client->messages > 0;
+
+        tighten(&limit, idle ? 1 : worker->leave_by_ms, CLOSE_DRAIN);
+    }
+    return limit;
+}
+
+/* Polls for the client, the master and the handler. 1: try the client; 0: time is up. */
+static int poll_all(struct worker *worker, const struct limit *limit)
+{
+    const struct handler_ops *ops = worker->handler->ops;
+    struct pollfd fds[2 + HANDLER_WATCH_MAX] = {
+        {.fd = worker->client.fd, .events = POLLIN},
+        {.fd = worker->start->control_fd, .events = POLLIN},
+    };
+    int more = ops->watch ? ops->watch(worker->handler, fds + 2) : 0;
+    int timeout = limit->when_ms ? clock_left_ms(limit->when_ms, clock_ms()) : -1;
+    int ready = poll(fds, (nfds_t)(2 + more), timeout);
+
+    if (ready == 0 && (timeout >= 0 && clock_ms() >= limit->when_ms))
+        return 0;
+    if (ready > 0 && fds[1].revents)
+        worker_attend(worker);
+    for (int i = 0; ready > 0 && i < more; i++)
+        if (fds[2 + i].revents) {
+            ops->attend(worker->handler);
+            break;
+        }
+    return 1;
+}
+
+/* One recv without blocking, and a poll when there is nothing yet. As framed_conn_fill(), and
+ * -ETIMEDOUT with *REASON. */
+static ssize_t fill_watched(struct worker *worker, enum counter *reason)
+{
+    struct limit limit = limit_of(worker);
+    ssize_t got = framed_conn_fill(&worker->conn, MSG_DONTWAIT);
+
+    *reason = limit.reason;
+    /* Bytes that dribble in must not stretch the message's deadline. */
+    if (got > 0 && limit.reason == CLOSE_FRAME && limit.when_ms && clock_ms() >= limit.when_ms)
+        return -ETIMEDOUT;
+    if (got != -EAGAIN)
+        return got;
+    return poll_all(worker, &limit) > 0 ? -EINTR : -ETIMEDOUT;
+}
+
+static ssize_t fill_bare(struct worker *worker, enum counter *reason)
+{
+    ssize_t got = framed_conn_fill(&worker->conn, 0);
+
+    *reason = CLOSE_IDLE;
+    return got == -EAGAIN ? -ETIMEDOUT : got;
+}
+
+static enum counter reason_of(const struct worker *worker, ssize_t got, enum counter timeout)
+{
+    if (got == 0)
+        return framed_conn_unread(&worker->conn) > 0 ? CLOSE_TRUNCATED : CLOSE_CLIENT;
+    if (got == -ETIMEDOUT)
+        return timeout;
+    return got == -ENOMEM ? CLOSE_MEMORY : CLOSE_RESET;
+}
+
+enum counter worker_receive(struct worker *worker)
+{
+    bool watched = worker->handler->ops->watch != NULL;
+    enum counter timeout;
+    ssize_t got;
+
+    slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
+    do {
+        if (worker_poked())
+            worker_attend(worker);
+        if (worker->stopping)
+            return CLOSE_STOP;
+        if (worker->draining && clock_ms() >= worker->leave_by_ms)
+            return CLOSE_DRAIN;
+        if (watched || worker->draining || framed_conn_unread(&worker->conn) > 0)
+            got = fill_watched(worker, &timeout);
+        else
+            got = fill_bare(worker, &timeout);
+    } while (got == -EINTR);
+    if (got > 0)
+        return KEEP_SERVING;
+    return reason_of(worker, got, timeout);
+}

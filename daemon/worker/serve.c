@@ -1,0 +1,234 @@
+/* Serving: all messages at hand are handled, their replies leave together, then the next read. */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+static enum counter reason_of_verdict(int verdict)
+{
+    static const enum counter reasons[FRAMED_VERDICT_COUNT] = {
+        [FRAMED_OVERSIZE] = CLOSE_OVERSIZE,   [FRAMED_UNDERSIZE] = CLOSE_UNDERSIZE,
+        [FRAMED_MALFORMED] = CLOSE_MALFORMED, [FRAMED_BAD_TRAILER] = CLOSE_BAD_TRAILER,
+        [FRAMED_TRUNCATED] = CLOSE_TRUNCATED,
+    };
+
+    return reasons[verdict];
+}
+
+static enum counter reason_of_outcome(const struct worker *worker, enum handler_outcome outcome)
+{
+    static const enum counter reasons[HANDLER_OUTCOME_COUNT] = {
+        [HANDLER_OK] = KEEP_SERVING,
+        [HANDLER_HANGUP] = CLOSE_HANGUP,
+        [HANDLER_REFUSED] = CLOSE_REFUSED,
+        [HANDLER_TIMEOUT] = CLOSE_REQUEST,
+        [HANDLER_DIED] = CLOSE_HANDLER_DIED,
+        [HANDLER_PROTOCOL] = CLOSE_HANDLER_PROTOCOL,
+        [HANDLER_FAILED] = CLOSE_HANDLER_FAILED,
+        [HANDLER_IO] = CLOSE_RESET,
+    };
+
+    /* What became of a reply outweighs what the handler made of it. */
+    if (worker->reply_error > 0)
+        return CLOSE_REPLY;
+    if (worker->reply_error == -ETIMEDOUT)
+        return CLOSE_WRITE;
+    if (worker->reply_error < 0)
+        return CLOSE_RESET;
+    return reasons[outcome];
+}
+
+int worker_reply(void *context, const void *data, size_t length)
+{
+    struct worker *worker = context;
+    int result = framed_conn_put(&worker->conn, data, length);
+
+    if (result == 0)
+        worker->counters.value[COUNTER_REPLIES]++;
+    else
+        worker->reply_error = result;
+    return result;
+}
+
+static enum counter flush(struct worker *worker)
+{
+    int result = framed_conn_flush(&worker->conn);
+
+    if (result == 0)
+        return KEEP_SERVING;
+    return result == -ETIMEDOUT ? CLOSE_WRITE : CLOSE_RESET;
+}
+
+static void log_message(const struct worker *worker, const struct framed_message *message)
+{
+    if (worker->service->log_messages)
+        log_info("message", LOG_INT("connection", worker->client.id),
+                 LOG_INT("bytes", message->length));
+}
+
+/*
+ * Handlers that take their time get a clock beside each message: for their deadline, and so that
+ * replies do not wait for the rest of the batch when handling is slow.
+ */
+static enum counter handle_timed(struct worker *worker, const struct framed_message *message)
+{
+    uint64_t now = clock_coarse_ms();
+    uint64_t request_ms = worker->service->deadlines.request_ms;
+    enum handler_outcome outcome;
+
+    if (framed_conn_queued(&worker->conn) > 0 && now != worker->handled_ms) {
+        enum counter reason = flush(worker);
+
+        if (reason != KEEP_SERVING)
+            return reason;
+    }
+    worker->handled_ms = now;
+    slot_set(worker->slot, SLOT_HANDLING, now);
+    outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
+                                            request_ms ? now + request_ms : 0);
+    return reason_of_outcome(worker, outcome);
+}
+
+static enum counter handle(struct worker *worker, const struct framed_message *message)
+{
+    struct handler *handler = worker->handler;
+
+    worker->reply_error = 0;
+    worker->client.messages++;
+    worker->counters.value[COUNTER_MESSAGES]++;
+    log_message(worker, message);
+    if (!handler->ops->immediate)
+        return handle_timed(worker, message);
+    return reason_of_outcome(worker,
+                             handler->ops->message(handler, message->data, message->length, 0));
+}
+
+/* Handles every whole message in the buffer. */
+static enum counter answer(struct worker *worker)
+{
+    struct framed_message message;
+    enum counter reason = KEEP_SERVING;
+    uint64_t before = worker->client.messages;
+    bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
+    int verdict;
+
+    while ((verdict = framed_conn_next(&worker->conn, &message)) == FRAMED_OK) {
+        reason = handle(worker, &message);
+        if (reason != KEEP_SERVING)
+            return reason;
+        if (worker_poked())
+            worker_attend(worker);
+        if (worker->stopping)
+            return CLOSE_STOP;
+    }
+    if (verdict != FRAMED_NEED_MORE)
+        return reason_of_verdict(verdict);
+    /* The clock is read only when a message has begun and is not whole. */
+    if (framed_conn_unread(&worker->conn) == 0)
+        worker->client.frame_since_ms = 0;
+    else if (fresh || worker->client.messages != before)
+        worker->client.frame_since_ms = clock_ms();
+    return KEEP_SERVING;
+}
+
+/* Replies that are owed leave whatever the reason to close is, but for a connection that is broken.
+ */
+static enum counter flush_owed(struct worker *worker, enum counter reason)
+{
+    enum counter flushed;
+
+    if (reason == CLOSE_RESET || reason == CLOSE_WRITE || reason == CLOSE_STOP)
+        return reason;
+    slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
+    flushed = flush(worker);
+    return reason == KEEP_SERVING ? flushed : reason;
+}
+
+static void publish(struct worker *worker)
+{
+    worker->counters.value[COUNTER_BYTES_IN] += worker->conn.bytes_in;
+    worker->counters.value[COUNTER_BYTES_OUT] += worker->conn.bytes_out;
+    worker->conn.bytes_in = worker->conn.bytes_out = 0;
+    slot_publish(worker->slot, &worker->counters);
+}
+
+static enum counter serve(struct worker *worker)
+{
+    enum counter reason;
+
+    do {
+        reason = worker_receive(worker);
+        if (reason == KEEP_SERVING) {
+            worker->client.heard_ms = worker->handled_ms = clock_coarse_ms();
+            slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
+            reason = flush_owed(worker, answer(worker));
+        }
+        publish(worker);
+    } while (reason == KEEP_SERVING);
+    return reason;
+}
+
+static void set_timeout(int fd, int option, uint64_t ms)
+{
+    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+    setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
+}
+
+/* Tells a handler that wants to know who has come. 0, or a negative errno: it does not want it. */
+static int open_handler(struct worker *worker)
+{
+    const struct client *client = &worker->client;
+    struct framed_peer peer = {.connection = client->id};
+    char address[FRAMED_ADDRESS_TEXT_SIZE];
+    char local[FRAMED_ADDRESS_TEXT_SIZE];
+    struct sockaddr_storage name;
+    socklen_t length = sizeof(name);
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+
+    if (!worker->handler->ops->open)
+        return 0;
+    framed_address_format((const struct sockaddr *)&client->peer, client->peer_length, address,
+                          sizeof(address));
+    if (getsockname(client->fd, (struct sockaddr *)&name, &length) < 0)
+        return -errno;
+    framed_address_format((const struct sockaddr *)&name, length, local, sizeof(local));
+    peer.address = address;
+    peer.local = local;
+    if (name.ss_family == AF_UNIX &&
+        getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+        peer.has_credentials = 1;
+        peer.pid = credentials.pid;
+        peer.uid = credentials.uid;
+        peer.gid = credentials.gid;
+    }
+    return worker->handler->ops->open(worker->handler, &peer);
+}
+
+void worker_serve(struct worker *worker)
+{
+    const struct deadlines_config *deadlines = &worker->service->deadlines;
+    int fd = worker->client.fd;
+    enum counter reason = CLOSE_HANDLER_FAILED;
+
+    worker->counters.value[COUNTER_CONNECTIONS]++;
+    set_timeout(fd, SO_RCVTIMEO, deadlines->idle_ms);
+    set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
+    framed_conn_attach(&worker->conn, fd);
+    worker->conn.write_ms = (unsigned)deadlines->write_ms;
+    if (open_handler(worker) == 0) {
+        reason = serve(worker);
+        if (worker->handler->ops->close)
+            worker->handler->ops->close(worker->handler);
+    }
+    worker->counters.value[reason]++;
+    worker_close(worker, reason);
+    publish(worker);
+}

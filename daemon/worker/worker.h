@@ -1,0 +1,88 @@
+/*
+ * A worker: accepts for itself and serves one blocking client at a time, as
+ *
+ *     wait (accept.c) → read (receive.c) → handle, reply (serve.c) → read …
+ *
+ * control.c is its line to the master, entry.c its life. What belongs to a connection is struct
+ * client, small and movable; buffers and the handler's state belong to the worker.
+ */
+#ifndef FRAMED_WORKER_WORKER_H
+#define FRAMED_WORKER_WORKER_H
+
+#include "handler/handler.h"
+#include "ipc/counters.h"
+#include "ipc/role.h"
+#include "ipc/slots.h"
+
+#include <framed/address.h>
+#include <framed/conn.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* No reason to close: serving goes on. */
+#define KEEP_SERVING COUNTER_COUNT
+
+struct client {
+    int fd;
+    int listener; /* the descriptor it came in by; -1 for none */
+    uint64_t id;
+    uint64_t messages;
+    uint64_t heard_ms;       /* when bytes last came, or it was accepted */
+    uint64_t frame_since_ms; /* when the message that is incomplete now began */
+    struct sockaddr_storage peer;
+    socklen_t peer_length;
+};
+
+struct worker {
+    const struct worker_start *start;
+    const struct service_config *service;
+    struct slot *slot;
+    struct counters counters;
+    struct handler_host host;
+    struct handler *handler;
+    struct framed_conn conn;
+    struct client client;
+    uint64_t next_client_id;
+    int epoll_fd;
+    bool watch_stale; /* the handler's descriptors have changed */
+    bool draining;
+    bool stopping;      /* at once */
+    int64_t may_accept; /* while draining: how many connections yet */
+    uint64_t leave_by_ms;
+    bool hangup;         /* outcome of the message in hand */
+    int reply_error;     /* of the message in hand: as of framed_conn_put() */
+    uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
+};
+
+/* The role's entry (see ipc/role.h). */
+void worker_main(const struct worker_start *start) __attribute__((noreturn));
+
+/* accept.c: the listeners and what must be heard while idle. 0 or a negative errno. */
+int worker_listen(struct worker *worker);
+/* Waits for a client, or for news of another kind: true when worker->client is one. */
+bool worker_wait(struct worker *worker);
+
+/* serve.c: the client's life, from its first byte to its close. */
+void worker_serve(struct worker *worker);
+/* The host's reply call for handlers. */
+int worker_reply(void *context, const void *data, size_t length);
+
+/* receive.c: waits for more bytes of the client. KEEP_SERVING, or why the client is to be closed.
+ */
+enum counter worker_receive(struct worker *worker);
+
+/* close.c: ends the connection as its reason asks for, and logs what is worth it. */
+void worker_close(struct worker *worker, enum counter reason);
+
+/* control.c: signals, and the pipes to and from the master. */
+int worker_control_init(struct worker *worker);
+/* True when a signal asks for worker_attend(). */
+bool worker_poked(void);
+/* Reads what the master has to say, or that it is gone. */
+void worker_attend(struct worker *worker);
+/* Tells the master; TEXT may be NULL. */
+void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text);
+
+#endif
