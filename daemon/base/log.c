@@ -17,6 +17,10 @@
 
 /* Longer lines are cut: up to PIPE_BUF bytes a write is not split by those of other processes. */
 #define LINE_SIZE PIPE_BUF
+/* A field begins only with this much room left, and a value ends with this much: enough to close
+ * what is open, so that a line that was cut is still well formed. */
+#define FIELD_ROOM 64
+#define VALUE_ROOM 16
 
 struct line {
     char text[LINE_SIZE];
@@ -67,7 +71,7 @@ static void append_quoted(struct line *line, const char *text, size_t length)
     bool json = sink.format == LOG_FORMAT_JSON;
 
     append_byte(line, '"');
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length && line->length < LINE_SIZE - VALUE_ROOM; i++) {
         unsigned char byte = (unsigned char)text[i];
 
         if (byte == '"' || byte == '\\')
@@ -99,10 +103,13 @@ static void append_field(struct line *line, const struct log_field *field)
             return;
         length = strlen(field->value.string);
     }
+    if (line->length + strlen(field->key) > LINE_SIZE - FIELD_ROOM)
+        return;
     append(line, sink.format == LOG_FORMAT_JSON ? ",\"%s\":" : " %s=", field->key);
     if (field->kind == LOG_KIND_INTEGER)
         append(line, "%lld", (long long)field->value.integer);
-    else if (sink.format == LOG_FORMAT_TEXT && is_plain(field->value.string, length))
+    else if (sink.format == LOG_FORMAT_TEXT && length < LINE_SIZE - line->length - VALUE_ROOM &&
+             is_plain(field->value.string, length))
         append(line, "%.*s", (int)length, field->value.string);
     else
         append_quoted(line, field->value.string, length);
@@ -168,8 +175,6 @@ void log_write(int level, const char *event, const struct log_field *fields)
         append_field(&line, fields);
     if (sink.lost > 0)
         append_field(&line, &LOG_INT("lost_lines", sink.lost));
-    if (line.length > sizeof(line.text) - 3)
-        line.length = sizeof(line.text) - 3; /* room for the end of an over-long line */
     if (sink.format == LOG_FORMAT_JSON)
         append_byte(&line, '}');
     if (sink.target == LOG_TARGET_SYSLOG) {

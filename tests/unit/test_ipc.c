@@ -1,0 +1,256 @@
+/* Pipe records and shared-memory slots, and processes that die with them in hand. */
+#include "ipc/record.h"
+#include "ipc/slots.h"
+
+#include "base/clock.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int ends[2];
+static struct slot *slots;
+
+static void open_pipe(void)
+{
+    ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+}
+
+static void close_pipe(void)
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+START_TEST(record_arrives_whole)
+{
+    struct record sent = {.type = RECORD_FAILED, .slot = 7, .generation = 1ULL << 40, .value = -2};
+    struct record got;
+
+    memset(sent.text, 'x', sizeof(sent.text)); /* not terminated: the reader must see to that */
+    ck_assert_int_eq(record_send(ends[1], &sent), 0);
+    ck_assert_int_eq(record_receive(ends[0], &got), 1);
+    ck_assert_uint_eq(got.slot, 7);
+    ck_assert_uint_eq(got.generation, 1ULL << 40);
+    ck_assert_int_eq(got.value, -2);
+    ck_assert_uint_eq(strlen(got.text), sizeof(got.text) - 1);
+}
+END_TEST
+
+START_TEST(full_pipe_does_not_block)
+{
+    const struct record record = {.type = RECORD_WAKE};
+    int sent = 0;
+    int result;
+    struct record got;
+
+    while ((result = record_send(ends[1], &record)) == 0)
+        sent++;
+    ck_assert_int_eq(result, -EAGAIN);
+    ck_assert_int_gt(sent, 0);
+    for (int i = 0; i < sent; i++)
+        ck_assert_int_eq(record_receive(ends[0], &got), 1);
+    ck_assert_int_eq(record_receive(ends[0], &got), -EAGAIN);
+}
+END_TEST
+
+START_TEST(garbage_is_no_record)
+{
+    struct record got;
+    const struct record unknown = {.type = RECORD_TYPE_END};
+
+    ck_assert_int_eq(write(ends[1], "hello", 5), 5);
+    ck_assert_int_eq(record_receive(ends[0], &got), -EBADMSG);
+    ck_assert_int_eq(record_send(ends[1], &unknown), 0);
+    ck_assert_int_eq(record_receive(ends[0], &got), -EBADMSG);
+}
+END_TEST
+
+START_TEST(end_of_stream_is_told)
+{
+    struct record got;
+
+    close(ends[1]);
+    ends[1] = -1;
+    ck_assert_int_eq(record_receive(ends[0], &got), 0);
+}
+END_TEST
+
+START_TEST(nobody_reads_is_an_error_not_a_signal)
+{
+    const struct record record = {.type = RECORD_WAKE};
+
+    signal(SIGPIPE, SIG_IGN);
+    close(ends[0]);
+    ends[0] = -1;
+    ck_assert_int_eq(record_send(ends[1], &record), -EPIPE);
+}
+END_TEST
+
+static void map_slots(void)
+{
+    slots = slots_map(4);
+    ck_assert_ptr_nonnull(slots);
+    slot_prepare(&slots[1], 5);
+}
+
+static void unmap_slots(void)
+{
+    slots_unmap(slots, 4);
+}
+
+START_TEST(slots_share_no_cache_line)
+{
+    ck_assert_uint_eq(sizeof(struct slot) % 64, 0);
+    ck_assert_uint_eq((uintptr_t)&slots[1] % 64, 0);
+}
+END_TEST
+
+START_TEST(activity_is_one_word)
+{
+    uint64_t since;
+
+    ck_assert_int_eq(slot_get(&slots[1], &since), SLOT_STARTING);
+    ck_assert_uint_eq(since, 5);
+    slot_set(&slots[1], SLOT_HANDLING, 1ULL << 50);
+    ck_assert_int_eq(slot_get(&slots[1], &since), SLOT_HANDLING);
+    ck_assert_uint_eq(since, 1ULL << 50);
+    atomic_store(&slots[1].activity, 0xff); /* a state that is none */
+    ck_assert_int_eq(slot_get(&slots[1], &since), SLOT_FREE);
+}
+END_TEST
+
+START_TEST(published_counters_are_seen)
+{
+    struct counters mine = {.value = {[COUNTER_MESSAGES] = 42}};
+    struct counters seen = {0};
+
+    slot_publish(&slots[1], &mine);
+    ck_assert_int_eq(slot_snapshot(&slots[1], &seen), 0);
+    ck_assert_uint_eq(seen.value[COUNTER_MESSAGES], 42);
+}
+END_TEST
+
+/* Takes the slot's semaphore in another process, which then ends by SIGNAL or stops. */
+static pid_t hold_and(int signal)
+{
+    pid_t pid = fork();
+    int status;
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        while (sem_wait(&slots[1].lock) < 0)
+            continue;
+        raise(signal);
+        _exit(1);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+    return pid;
+}
+
+START_TEST(dead_holder_harms_nobody)
+{
+    struct counters mine = {.value = {[COUNTER_MESSAGES] = 1}};
+    struct counters seen = {.value = {[COUNTER_MESSAGES] = 99}};
+    uint64_t before = clock_ms();
+
+    slot_publish(&slots[1], &mine);
+    hold_and(SIGKILL);
+    slot_publish(&slots[1], &mine); /* comes back at once */
+    ck_assert_int_eq(slot_snapshot(&slots[1], &seen), -EAGAIN);
+    ck_assert_uint_eq(seen.value[COUNTER_MESSAGES], 99);
+    ck_assert_uint_lt(clock_ms() - before, 500);
+    slot_last_counters(&slots[1], &seen);
+    ck_assert_uint_eq(seen.value[COUNTER_MESSAGES], 1);
+    slot_prepare(&slots[1], 1); /* made anew */
+    ck_assert_int_eq(slot_snapshot(&slots[1], &seen), 0);
+    ck_assert_uint_eq(seen.value[COUNTER_MESSAGES], 0);
+}
+END_TEST
+
+START_TEST(stopped_holder_harms_nobody)
+{
+    struct counters seen = {0};
+    pid_t pid = hold_and(SIGSTOP);
+
+    ck_assert_int_eq(slot_snapshot(&slots[1], &seen), -EAGAIN);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+END_TEST
+
+/* A writer that never pauses: every snapshot must be all of one moment. */
+START_TEST(snapshots_are_consistent)
+{
+    pid_t pid = fork();
+    struct counters seen;
+    int good = 0;
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        struct counters mine;
+
+        for (uint64_t n = 0;; n++) {
+            for (int i = 0; i < COUNTER_COUNT; i++)
+                mine.value[i] = n;
+            slot_publish(&slots[1], &mine);
+        }
+    }
+    for (int i = 0; i < 20000; i++) {
+        if (slot_snapshot(&slots[1], &seen) < 0)
+            continue;
+        good++;
+        for (int c = 1; c < COUNTER_COUNT; c++)
+            ck_assert_uint_eq(seen.value[c], seen.value[0]);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    ck_assert_int_gt(good, 0);
+}
+END_TEST
+
+START_TEST(every_counter_and_state_has_a_word)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        for (int j = 0; j < i; j++)
+            ck_assert_str_ne(counter_word((enum counter)i), counter_word((enum counter)j));
+    for (int i = 0; i < SLOT_STATE_COUNT; i++)
+        ck_assert_str_ne(slot_state_word((enum slot_state)i), "unknown");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ipc");
+    TCase *records = tcase_create("records");
+    TCase *memory = tcase_create("slots");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(records, open_pipe, close_pipe);
+    tcase_add_test(records, record_arrives_whole);
+    tcase_add_test(records, full_pipe_does_not_block);
+    tcase_add_test(records, garbage_is_no_record);
+    tcase_add_test(records, end_of_stream_is_told);
+    tcase_add_test(records, nobody_reads_is_an_error_not_a_signal);
+    tcase_add_checked_fixture(memory, map_slots, unmap_slots);
+    tcase_add_test(memory, slots_share_no_cache_line);
+    tcase_add_test(memory, activity_is_one_word);
+    tcase_add_test(memory, published_counters_are_seen);
+    tcase_add_test(memory, dead_holder_harms_nobody);
+    tcase_add_test(memory, stopped_holder_harms_nobody);
+    tcase_add_test(memory, snapshots_are_consistent);
+    tcase_add_test(memory, every_counter_and_state_has_a_word);
+    suite_add_tcase(suite, records);
+    suite_add_tcase(suite, memory);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

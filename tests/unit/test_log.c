@@ -1,0 +1,201 @@
+/* The log: what a line looks like in each format, and that nobody waits for its reader. */
+#include "base/log.h"
+
+#include "config/config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char file[] = "/tmp/framed-log-XXXXXX";
+static char text[8192];
+
+static void open_log(enum log_format format, int level)
+{
+    const struct log_settings settings = {
+        .target = LOG_TARGET_FILE, .format = (int)format, .level = level, .file = file};
+
+    ck_assert_int_eq(log_open(&settings), 0);
+}
+
+static void setup(void)
+{
+    int fd;
+
+    strcpy(file + strlen(file) - 6, "XXXXXX");
+    fd = mkstemp(file);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
+static void teardown(void)
+{
+    unlink(file);
+}
+
+/* What has been written since the start. */
+static const char *written(void)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = read(fd, text, sizeof(text) - 1);
+
+    ck_assert_int_ge(got, 0);
+    text[got] = '\0';
+    close(fd);
+    return text;
+}
+
+START_TEST(text_quotes_what_needs_it)
+{
+    open_log(LOG_FORMAT_TEXT, LOG_INFO);
+    log_info("listen", LOG_STR("address", "tcp:[::1]:7"), LOG_STR("left_out", NULL),
+             LOG_STR("words", "two \"words\""), LOG_STR("empty", ""), LOG_INT("n", -5),
+             LOG_BYTES("bytes", "a\0\xff\n", 4));
+    ck_assert_ptr_nonnull(strstr(written(), "Z level=info event=listen address=tcp:[::1]:7 "
+                                            "words=\"two \\\"words\\\"\" empty=\"\" n=-5 "
+                                            "bytes=\"a\\x00\\xff\\n\"\n"));
+    ck_assert_int_eq(strncmp(text, "time=20", 7), 0);
+}
+END_TEST
+
+START_TEST(json_parses_whatever_the_bytes)
+{
+    char all[256];
+    json_t *line;
+
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    open_log(LOG_FORMAT_JSON, LOG_INFO);
+    log_set_identity("echo", 3);
+    log_warning("closed", LOG_BYTES("bytes", all, sizeof(all)), LOG_INT("n", INT64_MIN));
+    log_set_identity(NULL, -1);
+    line = json_loads(written(), JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+    ck_assert_ptr_nonnull(line);
+    ck_assert_str_eq(json_string_value(json_object_get(line, "service")), "echo");
+    ck_assert_int_eq(json_integer_value(json_object_get(line, "slot")), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(line, "n")), INT64_MIN);
+    ck_assert_str_eq(json_string_value(json_object_get(line, "level")), "warning");
+    json_decref(line);
+}
+END_TEST
+
+/* A line is a line however long its fields: cut, ended, and still JSON in form. */
+START_TEST(long_lines_are_cut)
+{
+    static char long_text[20000];
+
+    memset(long_text, 'y', sizeof(long_text) - 1);
+    open_log(LOG_FORMAT_TEXT, LOG_INFO);
+    log_info("long", LOG_STR("text", long_text));
+    log_info("next", LOG_INT("n", 1));
+    ck_assert_uint_le(strcspn(written(), "\n"), 4096);
+    ck_assert_ptr_nonnull(strstr(text, "\ntime="));
+}
+END_TEST
+
+START_TEST(long_json_lines_stay_json)
+{
+    static char long_text[20000];
+    json_t *line;
+
+    memset(long_text, '"', sizeof(long_text) - 1);
+    open_log(LOG_FORMAT_JSON, LOG_INFO);
+    log_info("long", LOG_STR("text", long_text), LOG_STR("more", long_text), LOG_INT("n", 1));
+    line = json_loads(written(), JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+    ck_assert_ptr_nonnull(line);
+    json_decref(line);
+}
+END_TEST
+
+START_TEST(level_filters)
+{
+    open_log(LOG_FORMAT_TEXT, LOG_WARNING);
+    log_info("quiet", LOG_INT("n", 1));
+    log_warning("loud", LOG_INT("n", 2));
+    ck_assert_ptr_null(strstr(written(), "quiet"));
+    ck_assert_ptr_nonnull(strstr(text, "loud"));
+    ck_assert(!log_enabled(LOG_INFO));
+}
+END_TEST
+
+START_TEST(reopens_after_a_rotation)
+{
+    char moved[sizeof(file) + 2];
+
+    snprintf(moved, sizeof(moved), "%s.1", file);
+    open_log(LOG_FORMAT_TEXT, LOG_INFO);
+    log_info("before", LOG_INT("n", 1));
+    ck_assert_int_eq(rename(file, moved), 0);
+    ck_assert_int_eq(log_reopen(), 0);
+    log_info("after", LOG_INT("n", 2));
+    unlink(moved);
+    ck_assert_ptr_null(strstr(written(), "before"));
+    ck_assert_ptr_nonnull(strstr(text, "after"));
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_opened_changes_nothing)
+{
+    const struct log_settings bad = {
+        .target = LOG_TARGET_FILE, .level = LOG_INFO, .file = "/nonexistent/log"};
+
+    open_log(LOG_FORMAT_TEXT, LOG_INFO);
+    ck_assert_int_eq(log_open(&bad), -ENOENT);
+    log_info("still", LOG_INT("n", 1));
+    ck_assert_ptr_nonnull(strstr(written(), "still"));
+}
+END_TEST
+
+/* Standard error is a full pipe: lines are lost and counted, and nobody blocks (or the test would).
+ */
+START_TEST(a_reader_that_stopped_stops_nobody)
+{
+    const struct log_settings settings = {.target = LOG_TARGET_STDERR, .level = LOG_INFO};
+    int saved = dup(STDERR_FILENO);
+    int ends[2];
+    static char drained[1 << 20];
+    ssize_t got;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    ck_assert_int_eq(log_open(&settings), 0);
+    for (int i = 0; i < 5000; i++)
+        log_info("flood", LOG_INT("n", i));
+    got = read(ends[0], drained, sizeof(drained) - 1);
+    log_info("again", LOG_INT("n", 1));
+    got = read(ends[0], drained, sizeof(drained) - 1);
+    dup2(saved, STDERR_FILENO);
+    ck_assert_int_gt(got, 0);
+    drained[got] = '\0';
+    ck_assert_ptr_nonnull(strstr(drained, "lost_lines="));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tests = tcase_create("log");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, text_quotes_what_needs_it);
+    tcase_add_test(tests, json_parses_whatever_the_bytes);
+    tcase_add_test(tests, long_lines_are_cut);
+    tcase_add_test(tests, long_json_lines_stay_json);
+    tcase_add_test(tests, level_filters);
+    tcase_add_test(tests, reopens_after_a_rotation);
+    tcase_add_test(tests, a_file_that_cannot_be_opened_changes_nothing);
+    tcase_add_test(tests, a_reader_that_stopped_stops_nobody);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

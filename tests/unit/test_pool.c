@@ -1,0 +1,181 @@
+/* Pool policy, with a clock of the test's own. */
+#include "master/pool.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define START_MS 1000000U
+
+static struct pool pool;
+
+static void start_all(uint64_t now)
+{
+    for (unsigned wanted = pool_wanted(&pool, now); wanted > 0; wanted--)
+        pool_started(&pool);
+}
+
+static void setup(void)
+{
+    pool_init(&pool, 4);
+    start_all(START_MS);
+    for (int i = 0; i < 4; i++)
+        pool_ready(&pool);
+}
+
+START_TEST(fills_up_at_once)
+{
+    pool_init(&pool, 7);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 7);
+    start_all(START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    ck_assert_uint_eq(pool_wake_ms(&pool, START_MS), 0);
+}
+END_TEST
+
+START_TEST(replaces_a_crashed_worker_at_once)
+{
+    pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+}
+END_TEST
+
+START_TEST(replaces_a_whole_pool_at_once)
+{
+    for (int i = 0; i < 4; i++)
+        pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 4);
+}
+END_TEST
+
+/* A message that kills each worker it meets, a thousand times in a second. */
+START_TEST(a_storm_of_crashes_is_bounded)
+{
+    unsigned starts = 0;
+
+    for (uint64_t now = START_MS; now < START_MS + 1000; now++) {
+        unsigned wanted = pool_wanted(&pool, now);
+
+        for (; wanted > 0; wanted--) {
+            pool_started(&pool);
+            pool_ready(&pool);
+            starts++;
+        }
+        if (pool.alive > 0)
+            pool_exited(&pool, POOL_CRASHED, now);
+    }
+    ck_assert_uint_ge(starts, 10);
+    ck_assert_uint_le(starts, 4 + 10 + 1);
+    /* And it never ends for good. */
+    ck_assert_uint_gt(pool_wanted(&pool, START_MS + 2000), 0);
+}
+END_TEST
+
+START_TEST(wakes_when_the_next_start_is_due)
+{
+    uint64_t wake;
+
+    for (int i = 0; i < 8; i++) {
+        pool_exited(&pool, POOL_CRASHED, START_MS);
+        pool_started(&pool);
+    }
+    pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    wake = pool_wake_ms(&pool, START_MS);
+    ck_assert_uint_gt(wake, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, wake - 1), 0);
+    ck_assert_uint_eq(pool_wanted(&pool, wake), 1);
+}
+END_TEST
+
+START_TEST(failed_starts_back_off_and_double)
+{
+    static const unsigned waits[] = {100,  200,   400,   800,   1600,  3200,
+                                     6400, 12800, 25600, 30000, 30000, 30000};
+    uint64_t now = START_MS;
+
+    pool_exited(&pool, POOL_CRASHED, now);
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        ck_assert_uint_eq(pool_wanted(&pool, now), 1);
+        pool_started(&pool);
+        pool_exited(&pool, POOL_STILLBORN, now);
+        ck_assert_uint_eq(pool_wake_ms(&pool, now), now + waits[i]);
+        ck_assert_uint_eq(pool_wanted(&pool, now + waits[i] - 1), 0);
+        now += waits[i];
+    }
+}
+END_TEST
+
+START_TEST(a_success_ends_the_backoff)
+{
+    for (int i = 0; i < 4; i++)
+        pool_exited(&pool, POOL_CRASHED, START_MS);
+    pool_started(&pool);
+    pool_exited(&pool, POOL_STILLBORN, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS + 100), 1);
+    pool_started(&pool);
+    pool_ready(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS + 100), 3);
+}
+END_TEST
+
+START_TEST(workers_that_fail_together_are_one_failure)
+{
+    pool_init(&pool, 4);
+    start_all(START_MS);
+    for (int i = 0; i < 4; i++)
+        pool_exited(&pool, POOL_STILLBORN, START_MS + (unsigned)i);
+    ck_assert_uint_eq(pool_wake_ms(&pool, START_MS + 3), START_MS + 100);
+}
+END_TEST
+
+START_TEST(leaving_in_order_costs_nothing)
+{
+    for (int i = 0; i < 100; i++) {
+        pool_exited(&pool, POOL_LEFT, START_MS);
+        ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+        pool_started(&pool);
+        pool_ready(&pool);
+    }
+}
+END_TEST
+
+/* The machine slept for a year: what was owed is forgiven, nothing overflows. */
+START_TEST(a_leap_of_the_clock_is_harmless)
+{
+    const uint64_t year = 365ULL * 86400 * 1000;
+
+    for (int i = 0; i < 20; i++) {
+        pool_exited(&pool, POOL_CRASHED, START_MS);
+        pool_started(&pool);
+    }
+    pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS + year), 1);
+    ck_assert_uint_eq(pool_wake_ms(&pool, START_MS + year), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pool");
+    TCase *tests = tcase_create("policy");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, fills_up_at_once);
+    tcase_add_test(tests, replaces_a_crashed_worker_at_once);
+    tcase_add_test(tests, replaces_a_whole_pool_at_once);
+    tcase_add_test(tests, a_storm_of_crashes_is_bounded);
+    tcase_add_test(tests, wakes_when_the_next_start_is_due);
+    tcase_add_test(tests, failed_starts_back_off_and_double);
+    tcase_add_test(tests, a_success_ends_the_backoff);
+    tcase_add_test(tests, workers_that_fail_together_are_one_failure);
+    tcase_add_test(tests, leaving_in_order_costs_nothing);
+    tcase_add_test(tests, a_leap_of_the_clock_is_harmless);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
