@@ -1,5 +1,5 @@
 /*
- * Byte order: integers of 1 to 8 bytes at any address, big-endian (network order, RFC 1700) or
+ * Byte order: integers of 16, 32 and 64 bits at any address, big-endian (network order) or
  * little-endian. No alignment is needed; compilers turn each of these into one load or store.
  */
 #ifndef FRAMED_BYTEORDER_H

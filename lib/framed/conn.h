@@ -27,19 +27,23 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* What a connection reads with at first: larger buffers bring nothing for small messages. */
 #define FRAMED_CONN_INPUT_SIZE ((size_t)16 * 1024)
 /* Replies wait for their send together up to this many bytes. */
 #define FRAMED_CONN_OUTPUT_SIZE ((size_t)64 * 1024)
 
+struct framed_conn;
+
 /*
  * How bytes get in and out. Plain sockets are framed_transport_socket; tests inject short counts
  * and errors here, and TLS has its place here. Both return like recv(2) and sendmsg(2): a count, or
- * -1 with errno.
+ * -1 with errno. A transport with a state of its own keeps it in a structure around CONN.
  */
 struct framed_transport {
-    ssize_t (*receive)(int fd, void *data, size_t length, int flags);
-    ssize_t (*send)(int fd, const struct iovec *parts, int count);
+    ssize_t (*receive)(struct framed_conn *conn, void *data, size_t length, int flags);
+    ssize_t (*send)(struct framed_conn *conn, const struct iovec *parts, int count, int flags);
 };
 
 extern const struct framed_transport framed_transport_socket;
@@ -66,9 +70,9 @@ struct framed_conn {
     struct framed_decoder decoder;
     struct framed_buffer input;
     struct framed_buffer output;
-    size_t need;           /* the next frame has at least this many bytes; 0: unknown */
-    unsigned write_ms;     /* most milliseconds for one flush to be taken by the peer; 0: no limit */
-    uint64_t bytes_in;     /* since attach */
+    size_t need;       /* the next frame has at least this many bytes; 0: unknown */
+    unsigned write_ms; /* most milliseconds for one flush to be taken by the peer; 0: no limit */
+    uint64_t bytes_in; /* since attach */
     uint64_t bytes_out;
 };
 
@@ -99,10 +103,11 @@ int framed_conn_detach(struct framed_conn *conn);
 int framed_conn_next(struct framed_conn *conn, struct framed_message *message);
 
 /*
- * One recv(2) with FLAGS (such as MSG_DONTWAIT) into the input buffer, which grows when the message
- * that it starts with does not fit. Messages taken before are no longer valid. The number of bytes,
- * 0 at the end of the stream, or a negative errno: -EAGAIN (nothing yet, or SO_RCVTIMEO has
- * passed), -EINTR (a signal: the caller decides), -ENOMEM, or what the socket says.
+ * One recv(2) with FLAGS (such as MSG_DONTWAIT) into the input buffer, which grows when it is full:
+ * of one message's start, or of messages that were not taken. So take all before you fill, and it
+ * stays below twice what has arrived of one message. Messages taken before are no longer valid. The
+ * number of bytes, 0 at the end of the stream, or a negative errno: -EAGAIN (nothing yet, or
+ * SO_RCVTIMEO has passed), -EINTR (a signal: the caller decides), -ENOMEM, or what the socket says.
  */
 ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
 
@@ -112,19 +117,23 @@ size_t framed_conn_unread(const struct framed_conn *conn);
 /*
  * Queues PAYLOAD (LENGTH bytes) as one message. Small ones are copied and wait for the flush; large
  * ones are sent at once, together with what waits, without being copied. 0, an encoding verdict
- * above 0 (nothing was queued), or a negative errno as of framed_conn_flush().
+ * above 0 (nothing was queued), or a negative errno as of framed_conn_flush(), after which the
+ * connection can only be closed.
  */
 int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length);
 
 /*
  * Sends all that is queued, however few bytes the kernel takes at a time; starts again after
- * signals. 0, -ETIMEDOUT (the peer did not take it within write_ms), -ENOMEM, or what the socket
- * says, such as -EPIPE or -ECONNRESET. Never raises SIGPIPE.
+ * signals. 0, -ETIMEDOUT (the peer did not take it within write_ms), or what the socket says, such
+ * as -EPIPE or -ECONNRESET; a part may then have been sent, so that the connection can only be
+ * closed. Never raises SIGPIPE.
  */
 int framed_conn_flush(struct framed_conn *conn);
 
 /* The bytes queued and not yet sent. */
 size_t framed_conn_queued(const struct framed_conn *conn);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -59,7 +59,7 @@ struct framed_framing {
     char name[FRAMED_FRAMING_NAME_SIZE];
     enum framed_kind kind;
     enum framed_byte_order order; /* LENGTH */
-    uint8_t width;                /* LENGTH: bytes of the length field. DECIMAL: most digits */
+    uint8_t width;                /* LENGTH: bytes of the length field, 1 to 8 */
     uint8_t end_byte;             /* DECIMAL: the byte after the digits */
     bool has_trailer;             /* DECIMAL: a byte must follow the payload */
     uint8_t trailer;
@@ -111,8 +111,9 @@ int framed_framing_set_max(struct framed_framing *framing, size_t max_message);
 
 /*
  * Looks for one frame at the start of DATA (LENGTH bytes). FRAMED_OK and *FRAME says where it lies;
- * FRAMED_NEED_MORE and FRAME->need says how many bytes it has at least (always more than LENGTH),
- * then call again with the same first byte and more behind it; else an error, final for the stream.
+ * FRAMED_NEED_MORE and FRAME->need says how many bytes it has at least (always more than LENGTH, never
+ * more than the largest message takes), then call again with the same first byte and more behind it;
+ * else an error, final for the stream. An oversize message is one as soon as its length is known.
  * DECODER starts zeroed and is zeroed again by each FRAMED_OK.
  */
 int framed_decode(const struct framed_framing *framing, struct framed_decoder *decoder,

@@ -1,0 +1,172 @@
+/* The framings by name, and the way from a framing to the code of its kind (framing/). */
+#include <framed/framing.h>
+
+#include "framing/kind.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define BIG(bytes) .kind = FRAMED_KIND_LENGTH, .order = FRAMED_BIG_ENDIAN, .width = (bytes)
+#define LITTLE(bytes) .kind = FRAMED_KIND_LENGTH, .order = FRAMED_LITTLE_ENDIAN, .width = (bytes)
+/* TEXT must not begin with what it ends with ("\n\n" does): a payload that ends with that as well
+ * would be cut early, and the encoder does not look for it. */
+#define DELIMITER(text)                                                                            \
+    .kind = FRAMED_KIND_DELIMITED, .delimiter = (text), .delimiter_length = sizeof(text) - 1
+
+/* One source for the framings and their listing: name, grammar, parameters. */
+#define PRESETS(ROW)                                                                               \
+    ROW("u8", "length (1 byte), payload", BIG(1))                                                  \
+    ROW("u16be", "length (2 bytes, big-endian), payload", BIG(2))                                  \
+    ROW("u16le", "length (2 bytes, little-endian), payload", LITTLE(2))                            \
+    ROW("u32be", "length (4 bytes, big-endian), payload", BIG(4))                                  \
+    ROW("u32le", "length (4 bytes, little-endian), payload", LITTLE(4))                            \
+    ROW("u64be", "length (8 bytes, big-endian), payload", BIG(8))                                  \
+    ROW("netstring", "length (decimal digits), ':', payload, ','", .kind = FRAMED_KIND_DECIMAL,    \
+        .end_byte = ':', .has_trailer = true, .trailer = ',')                                      \
+    ROW("line", "payload, LF; one CR before the LF is dropped", DELIMITER("\n"), .strip_cr = true) \
+    ROW("crlf", "payload, CR LF", DELIMITER("\r\n"))                                               \
+    ROW("nul", "payload, NUL", DELIMITER("\0"))
+
+#define FRAMING(word, text, ...)                                                                   \
+    {.name = (word), .max_message = FRAMED_MESSAGE_DEFAULT, __VA_ARGS__},
+#define LISTING(word, text, ...) {.name = (word), .grammar = (text)},
+
+static const struct framed_framing framings[] = {PRESETS(FRAMING)};
+static const struct framed_preset presets[] = {PRESETS(LISTING){NULL, NULL}};
+
+static const struct framed_kind_ops *const kinds[] = {
+    [FRAMED_KIND_LENGTH] = &framed_kind_length,
+    [FRAMED_KIND_DECIMAL] = &framed_kind_decimal,
+    [FRAMED_KIND_DELIMITED] = &framed_kind_delimited,
+};
+_Static_assert(COUNT(kinds) == FRAMED_KIND_COUNT, "each kind has its code");
+
+static const char *const words[] = {
+    [FRAMED_OK] = "ok",
+    [FRAMED_NEED_MORE] = "need-more",
+    [FRAMED_OVERSIZE] = "oversize",
+    [FRAMED_UNDERSIZE] = "undersize",
+    [FRAMED_MALFORMED] = "malformed",
+    [FRAMED_BAD_TRAILER] = "bad-trailer",
+    [FRAMED_TRUNCATED] = "truncated",
+    [FRAMED_UNENCODABLE] = "unencodable",
+};
+_Static_assert(COUNT(words) == FRAMED_VERDICT_COUNT, "each verdict has its word");
+
+/* How many letters must be put in, left out or changed to make A of B, whatever their case. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[FRAMED_FRAMING_NAME_SIZE];
+    size_t width = strlen(b);
+
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            int same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            size_t least = same ? diagonal : diagonal + 1;
+
+            if (least > row[j] + 1)
+                least = row[j] + 1;
+            if (least > row[j - 1] + 1)
+                least = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = least;
+        }
+    }
+    return row[width];
+}
+
+/* The preset that TEXT was probably meant to be: at most half of its letters differ. Or NULL. */
+static const char *nearest_preset(const char *text)
+{
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+
+    for (const struct framed_preset *preset = presets; preset->name; preset++) {
+        size_t distance = edit_distance(text, preset->name);
+
+        if (distance < least && distance * 2 <= strlen(preset->name)) {
+            nearest = preset->name;
+            least = distance;
+        }
+    }
+    return nearest;
+}
+
+/* Adds to the text in ERROR (SIZE bytes), of which *USED bytes are written or were cut off. */
+__attribute__((format(printf, 4, 5))) static void append(char *error, size_t size, size_t *used,
+                                                         const char *format, ...)
+{
+    size_t at = *used < size ? *used : size;
+    va_list arguments;
+    int added;
+
+    va_start(arguments, format);
+    added = vsnprintf(error + at, size - at, format, arguments);
+    va_end(arguments);
+    *used += added > 0 ? (size_t)added : 0;
+}
+
+static void explain_unknown(const char *text, char *error, size_t size)
+{
+    const char *nearest = nearest_preset(text);
+    size_t used = 0;
+
+    append(error, size, &used, "unknown framing \"%.*s\"", FRAMED_FRAMING_NAME_SIZE, text);
+    if (nearest)
+        append(error, size, &used, ", did you mean \"%s\"?", nearest);
+    for (const struct framed_preset *preset = presets; preset->name; preset++)
+        append(error, size, &used, "%s%s", preset == presets ? "; allowed: " : ", ", preset->name);
+}
+
+int framed_framing_parse(const char *text, struct framed_framing *framing, char *error, size_t size)
+{
+    for (size_t i = 0; i < COUNT(framings); i++)
+        if (strcmp(text, framings[i].name) == 0) {
+            *framing = framings[i];
+            return 0;
+        }
+    explain_unknown(text, error, size);
+    return -EINVAL;
+}
+
+int framed_framing_set_max(struct framed_framing *framing, size_t max_message)
+{
+    if (max_message < 1 || max_message > FRAMED_MESSAGE_LIMIT)
+        return -EINVAL;
+    framing->max_message = max_message;
+    return 0;
+}
+
+int framed_decode(const struct framed_framing *framing, struct framed_decoder *decoder,
+                  const uint8_t *data, size_t length, struct framed_frame *frame)
+{
+    return kinds[framing->kind]->decode(framing, decoder, data, length, frame);
+}
+
+int framed_encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
+                  struct framed_envelope *envelope)
+{
+    if (length > framing->max_message)
+        return FRAMED_OVERSIZE;
+    return kinds[framing->kind]->encode(framing, payload, length, envelope);
+}
+
+const char *framed_verdict_word(int verdict)
+{
+    return verdict >= 0 && verdict < FRAMED_VERDICT_COUNT ? words[verdict] : "unknown";
+}
+
+const struct framed_preset *framed_presets(void)
+{
+    return presets;
+}
