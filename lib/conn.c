@@ -20,11 +20,12 @@ _Static_assert(UNCOPIED_MIN + FRAMED_HEAD_MAX + FRAMED_TAIL_MAX <= FRAMED_CONN_O
 /* What struct iovec and struct msghdr ask for, though sending only reads. */
 static void *unconst(const void *data)
 {
-    return ((union {
-               const void *from;
-               void *to;
-           }){.from = data})
-        .to;
+    const union {
+        const void *from;
+        void *to;
+    } pointer = {.from = data};
+
+    return pointer.to;
 }
 
 static ssize_t socket_receive(struct framed_conn *conn, void *data, size_t length, int flags)

@@ -42,7 +42,7 @@ static int lookup_error(int code)
 {
     switch (code) {
     case EAI_SYSTEM:
-        return errno > 0 ? -errno : -EIO;
+        return -EIO;
     case EAI_MEMORY:
         return -ENOMEM;
     case EAI_AGAIN:
@@ -75,11 +75,9 @@ static int resolve_host(const struct framed_address *address, struct framed_endp
     snprintf(port, sizeof(port), "%u", address->port);
     code = getaddrinfo(address->host, port, &hints, &list);
     if (code != 0) {
-        int result = lookup_error(code);
-
         snprintf(error, size, "host \"%s\": %s", address->host,
-                 code == EAI_SYSTEM ? strerror(-result) : gai_strerror(code));
-        return result;
+                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+        return lookup_error(code);
     }
     for (const struct addrinfo *info = list; info && (size_t)count < max; info = info->ai_next) {
         if (is_known(endpoints, count, info))

@@ -17,7 +17,8 @@
 
 /* Records taken from one worker before others get their turn. */
 #define RECORDS_A_ROUND 8
-#define DRAIN_REPEAT_MS 50
+/* Workers see to it themselves that no poke is lost; this is for a worker that was stopped. */
+#define DRAIN_REPEAT_MS 1000
 /* What a worker gets beyond a deadline that it should have kept itself. */
 #define GRACE_MS 1000
 #define CHECK_EVERY_MS 500

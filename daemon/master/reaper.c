@@ -64,7 +64,7 @@ static void wake_others(struct master *master, const struct service *service)
         struct child *other = master->children[slot];
         const struct record record = {.type = RECORD_WAKE};
 
-        if (other && other->service == service && other->state == CHILD_READY)
+        if (other && other->service->totals == service->totals && other->state == CHILD_READY)
             record_send(other->control_fd, &record);
     }
 }

@@ -96,16 +96,21 @@ static bool accept_client(struct worker *worker, int listener)
     return true;
 }
 
+/* Without being told by the listeners: a wake-up may have gone to a worker that is no more. */
+static bool accept_any(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->start->listener_count; i++)
+        if (accept_client(worker, worker->start->listeners[i]))
+            return true;
+    return false;
+}
+
 /* While draining: what is in the queue already, as far as we may, then nothing more. */
 static bool accept_last(struct worker *worker)
 {
-    const struct worker_start *start = worker->start;
-
-    if (worker->stopping)
-        return false;
-    for (size_t i = 0; i < start->listener_count && worker->may_accept > 0; i++)
-        if (accept_client(worker, start->listeners[i]))
-            return true;
+    if (!worker->stopping && worker->may_accept > 0 && accept_any(worker))
+        return true;
+    worker->may_accept = 0;
     return false;
 }
 
@@ -120,12 +125,13 @@ static bool is_listener(const struct worker *worker, int fd)
 bool worker_wait(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    int count;
+    bool look = worker->draining || worker->look;
     int listener = -1;
+    int count;
 
     watch_handler(worker);
     slot_set(worker->slot, SLOT_IDLE, clock_ms());
-    count = epoll_wait(worker->epoll_fd, events, EVENTS, worker->draining ? 0 : -1);
+    count = epoll_wait(worker->epoll_fd, events, EVENTS, look ? 0 : -1);
     for (int i = 0; i < count; i++) {
         if (is_listener(worker, events[i].data.fd))
             listener = events[i].data.fd;
@@ -136,10 +142,9 @@ bool worker_wait(struct worker *worker)
     if (listener >= 0 && !worker->draining && accept_client(worker, listener))
         return true;
     worker_attend(worker);
-    if (!worker->draining)
-        return false;
-    if (accept_last(worker))
-        return true;
-    worker->may_accept = 0;
-    return false;
+    if (worker->draining)
+        return accept_last(worker);
+    look = worker->look;
+    worker->look = false;
+    return look && accept_any(worker);
 }

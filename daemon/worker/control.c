@@ -24,6 +24,7 @@
 
 static volatile sig_atomic_t poked;
 static volatile sig_atomic_t told_to_drain;
+static volatile sig_atomic_t in_handler;
 static timer_t repeat_timer;
 static timer_t orphan_timer;
 static pid_t master;
@@ -47,7 +48,9 @@ static void on_signal(int number)
     if (number == SIGTERM)
         told_to_drain = 1;
     poked = 1;
-    arm(repeat_timer, REPEAT_MS, REPEAT_MS);
+    /* A handler is not to be interrupted over and over: we look when it returns. */
+    if (!in_handler)
+        arm(repeat_timer, REPEAT_MS, REPEAT_MS);
     /* Nobody is left to kill a worker whose handler never returns. */
     if (getppid() != master)
         arm(orphan_timer, drain_ms + ORPHAN_GRACE_MS, 0);
@@ -113,6 +116,11 @@ int worker_control_init(struct worker *worker)
     return 0;
 }
 
+void worker_set_in_handler(bool in)
+{
+    in_handler = in;
+}
+
 bool worker_poked(void)
 {
     return poked;
@@ -149,7 +157,10 @@ static void obey(struct worker *worker, const struct record *record)
     case RECORD_REOPEN:
         reopen_log();
         break;
-    default: /* RECORD_WAKE: coming here was all */
+    case RECORD_WAKE:
+        worker->look = true;
+        break;
+    default:
         break;
     }
 }

@@ -89,8 +89,10 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     }
     worker->handled_ms = now;
     slot_set(worker->slot, SLOT_HANDLING, now);
+    worker_set_in_handler(true);
     outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
                                             request_ms ? now + request_ms : 0);
+    worker_set_in_handler(false);
     return reason_of_outcome(worker, outcome);
 }
 

@@ -47,6 +47,7 @@ struct worker {
     uint64_t next_client_id;
     int epoll_fd;
     bool watch_stale; /* the handler's descriptors have changed */
+    bool look;        /* at the listeners, though they have not called */
     bool draining;
     bool stopping;      /* at once */
     int64_t may_accept; /* while draining: how many connections yet */
@@ -78,6 +79,8 @@ void worker_close(struct worker *worker, enum counter reason);
 
 /* control.c: signals, and the pipes to and from the master. */
 int worker_control_init(struct worker *worker);
+/* Around calls that may block elsewhere than in the worker's own waits. */
+void worker_set_in_handler(bool in);
 /* True when a signal asks for worker_attend(). */
 bool worker_poked(void);
 /* Reads what the master has to say, or that it is gone. */

@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* Longest name of a framing, with its terminating NUL. */
 #define FRAMED_FRAMING_NAME_SIZE 64
 /* Longest header and trailer that any framing writes around a payload, in bytes. */
@@ -132,6 +134,8 @@ const char *framed_verdict_word(int verdict);
 
 /* All presets, ended by a NULL name. */
 const struct framed_preset *framed_presets(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,50 @@
+/* From the configuration to the kind of handler, and what all kinds share. */
+#include "handler/handler.h"
+
+#include "config/config.h"
+#include "handler/kinds.h"
+
+#include <stdlib.h>
+
+static const struct handler_ops *const builtins[] = {
+    [BUILTIN_ECHO] = &handler_echo,
+    [BUILTIN_DISCARD] = &handler_discard,
+};
+
+static const struct handler_ops *const types[] = {
+    [HANDLER_MODULE] = &handler_module,
+    [HANDLER_COMMAND] = &handler_command,
+};
+
+static const char *const words[] = {
+    [HANDLER_OK] = "handler-ok",           [HANDLER_HANGUP] = "handler-hangup",
+    [HANDLER_REFUSED] = "handler-refused", [HANDLER_TIMEOUT] = "handler-timeout",
+    [HANDLER_DIED] = "handler-died",       [HANDLER_PROTOCOL] = "handler-protocol",
+    [HANDLER_FAILED] = "handler-failed",   [HANDLER_IO] = "handler-io",
+};
+_Static_assert(sizeof(words) / sizeof(words[0]) == HANDLER_OUTCOME_COUNT,
+               "each outcome has its word");
+
+struct handler *handler_new(const struct handler_host *host)
+{
+    const struct handler_config *config = &host->service->handler;
+    const struct handler_ops *ops =
+        config->type == HANDLER_BUILTIN ? builtins[config->builtin] : types[config->type];
+    struct handler *handler = calloc(1, ops->size);
+
+    if (!handler)
+        return NULL;
+    handler->ops = ops;
+    handler->host = host;
+    return handler;
+}
+
+void handler_free(struct handler *handler)
+{
+    free(handler);
+}
+
+const char *handler_outcome_word(enum handler_outcome outcome)
+{
+    return words[outcome];
+}

@@ -1,0 +1,12 @@
+/* The kinds of handler: the rows of handler.c's table. */
+#ifndef FRAMED_HANDLER_KINDS_H
+#define FRAMED_HANDLER_KINDS_H
+
+#include "handler/handler.h"
+
+extern const struct handler_ops handler_echo;
+extern const struct handler_ops handler_discard;
+extern const struct handler_ops handler_module;
+extern const struct handler_ops handler_command;
+
+#endif

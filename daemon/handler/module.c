@@ -1,0 +1,224 @@
+/*
+ * Handlers that are a shared object, called in the worker itself (see framed/module.h). What is
+ * checked at load is what can be: a module is part of its worker, and can do there what it likes.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "handler/kinds.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Most bytes of a module's log text that are logged. */
+#define LOG_TEXT_MAX 1024
+
+struct module {
+    struct handler base;
+    void *library;
+    const struct framed_module *descriptor; /* NULL: not loaded */
+    struct framed_service service;
+    void *state;
+    void *connection;
+};
+
+struct framed_call {
+    struct framed_call_head head; /* first: framed_reply() finds its host by it */
+    const struct handler_host *host;
+    int broken; /* a negative errno: the connection takes no more replies */
+    bool hangup;
+};
+
+static int call_reply(struct framed_call *call, const void *data, size_t length)
+{
+    int result;
+
+    if (call->broken < 0)
+        return call->broken;
+    result = call->host->reply(call->host->context, data, length);
+    if (result < 0)
+        call->broken = result;
+    if (result > 0)
+        return result == FRAMED_OVERSIZE ? -EMSGSIZE : -EINVAL;
+    return result;
+}
+
+static void call_hangup(struct framed_call *call)
+{
+    call->hangup = true;
+}
+
+/* The level comes from outside, and the log's own is an index. */
+static int known_level(enum framed_log_level level)
+{
+    switch (level) {
+    case FRAMED_LOG_ERROR:
+    case FRAMED_LOG_WARNING:
+    case FRAMED_LOG_INFO:
+    case FRAMED_LOG_DEBUG:
+        return (int)level;
+    }
+    return LOG_INFO;
+}
+
+static void module_log(enum framed_log_level level, const char *text)
+{
+    log_write(known_level(level), "module-log",
+              LOG_FIELDS(LOG_BYTES("text", text, strnlen(text, LOG_TEXT_MAX))));
+}
+
+static const struct framed_host module_host = {
+    .abi = FRAMED_MODULE_ABI,
+    .size = sizeof(struct framed_host),
+    .reply = call_reply,
+    .hangup = call_hangup,
+    .log = module_log,
+};
+
+__attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t size,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(error, size, format, arguments);
+    va_end(arguments);
+    return -ENOEXEC;
+}
+
+static int check(const struct framed_module *found, const char *path, char *error, size_t size)
+{
+    if (found->abi != FRAMED_MODULE_ABI)
+        return refuse(error, size,
+                      "module %s: found ABI %u, wanted %u: build it with this framed's headers",
+                      path, (unsigned)found->abi, (unsigned)FRAMED_MODULE_ABI);
+    if (found->size != sizeof(*found))
+        return refuse(error, size,
+                      "module %s: found a framed_module of %u bytes, wanted %zu: build it with "
+                      "this framed's headers",
+                      path, (unsigned)found->size, sizeof(*found));
+    if (!found->message)
+        return refuse(error, size, "module %s: has no message function", path);
+    return 0;
+}
+
+/* Finds and checks the descriptor of the library that is open. */
+static int find(struct module *module, const char *path, char *error, size_t size)
+{
+    const struct framed_module *found = dlsym(module->library, "framed_module");
+    int result;
+
+    if (!found)
+        return refuse(error, size, "module %s: exports no framed_module (see FRAMED_MODULE)", path);
+    result = check(found, path, error, size);
+    if (result == 0)
+        module->descriptor = found;
+    return result;
+}
+
+static int init(struct module *module, const char *path, char *error, size_t size)
+{
+    const struct service_config *service = module->base.host->service;
+    char text[512] = "";
+    int result;
+
+    module->service = (struct framed_service){
+        .host = &module_host,
+        .name = service->name,
+        .worker = module->base.host->slot,
+        .max_message = service->limits.max_message,
+        .max_reply = service->limits.max_reply,
+    };
+    if (!module->descriptor->init)
+        return 0;
+    result = module->descriptor->init(&module->service, &module->state, text, sizeof(text));
+    if (result >= 0)
+        return 0;
+    text[sizeof(text) - 1] = '\0';
+    snprintf(error, size, "module %s: init: %s", path, text[0] ? text : log_errno_text(result));
+    return result;
+}
+
+static void unload(struct module *module)
+{
+    if (module->library)
+        dlclose(module->library);
+    module->library = NULL;
+    module->descriptor = NULL;
+}
+
+static int start(struct handler *handler, char *error, size_t size)
+{
+    struct module *module = (struct module *)handler;
+    const char *path = handler->host->service->handler.module;
+    int result;
+
+    module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module->library)
+        return refuse(error, size, "cannot load module: %s", dlerror());
+    result = find(module, path, error, size);
+    if (result == 0)
+        result = init(module, path, error, size);
+    if (result < 0)
+        unload(module);
+    return result;
+}
+
+static int open_connection(struct handler *handler, const struct framed_peer *peer)
+{
+    struct module *module = (struct module *)handler;
+
+    module->connection = NULL;
+    if (!module->descriptor->open)
+        return 0;
+    return module->descriptor->open(module->state, peer, &module->connection);
+}
+
+static void close_connection(struct handler *handler)
+{
+    struct module *module = (struct module *)handler;
+
+    if (module->descriptor->close)
+        module->descriptor->close(module->state, module->connection);
+    module->connection = NULL;
+}
+
+static enum handler_outcome message(struct handler *handler, const void *data, size_t length,
+                                    uint64_t deadline_ms)
+{
+    struct module *module = (struct module *)handler;
+    struct framed_call call = {.head.host = &module_host, .host = handler->host};
+    int result =
+        module->descriptor->message(module->state, module->connection, &call, data, length);
+
+    (void)deadline_ms; /* the master's to hold: nothing here can interrupt a module */
+    if (call.broken < 0)
+        return HANDLER_IO;
+    if (result < 0) {
+        log_warning("module-error", LOG_STR("module", module->descriptor->name), LOG_ERRNO(result));
+        return HANDLER_FAILED;
+    }
+    return call.hangup ? HANDLER_HANGUP : HANDLER_OK;
+}
+
+static void stop(struct handler *handler, unsigned grace_ms)
+{
+    struct module *module = (struct module *)handler;
+
+    (void)grace_ms;
+    if (module->descriptor && module->descriptor->fini)
+        module->descriptor->fini(module->state);
+    unload(module);
+}
+
+const struct handler_ops handler_module = {
+    .name = "module",
+    .size = sizeof(struct module),
+    .start = start,
+    .open = open_connection,
+    .close = close_connection,
+    .message = message,
+    .stop = stop,
+};

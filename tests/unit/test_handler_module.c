@@ -1,0 +1,158 @@
+/* Builtin handlers and modules: what they answer, and what is said of modules that do not load. */
+#include "handler_rig.h"
+
+static void use_module(const char *name)
+{
+    rig_helper(name);
+    rig.service.handler.type = HANDLER_MODULE;
+    rig.service.handler.module = rig.path;
+}
+
+START_TEST(echo_answers_the_same)
+{
+    rig.service.handler.type = HANDLER_BUILTIN;
+    rig.service.handler.builtin = BUILTIN_ECHO;
+    rig_must_start();
+    ck_assert(rig.handler->ops->immediate);
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_OK);
+    ck_assert(rig_replied("hello"));
+    ck_assert_int_eq(rig_ask(""), HANDLER_OK);
+    ck_assert(rig_replied(""));
+    rig.reply_result = -EPIPE;
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_IO);
+    rig.reply_result = FRAMED_OVERSIZE;
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_FAILED);
+}
+END_TEST
+
+START_TEST(discard_answers_nothing)
+{
+    rig.service.handler.type = HANDLER_BUILTIN;
+    rig.service.handler.builtin = BUILTIN_DISCARD;
+    rig_must_start();
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_OK);
+    ck_assert_uint_eq(rig.reply_count, 0);
+}
+END_TEST
+
+START_TEST(each_outcome_has_its_own_word)
+{
+    for (int i = 0; i < HANDLER_OUTCOME_COUNT; i++)
+        for (int j = 0; j < i; j++)
+            ck_assert_str_ne(handler_outcome_word(i), handler_outcome_word(j));
+    ck_assert_str_eq(handler_outcome_word(HANDLER_TIMEOUT), "handler-timeout");
+}
+END_TEST
+
+START_TEST(module_answers_none_one_or_many)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_OK);
+    ck_assert(rig_replied("hello"));
+    ck_assert_int_eq(rig_ask("none"), HANDLER_OK);
+    ck_assert_uint_eq(rig.reply_count, 0);
+    ck_assert_int_eq(rig_ask("many"), HANDLER_OK);
+    ck_assert_uint_eq(rig.reply_count, 3);
+    ck_assert_mem_eq(rig.replies[2].data, "three", 5);
+    ck_assert_int_eq(rig_ask("service"), HANDLER_OK);
+    ck_assert(rig_replied("bench #3 1048576 1048576"));
+    rig_close();
+}
+END_TEST
+
+START_TEST(module_has_state_for_each_connection)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    rig_ask("none");
+    rig_ask("count");
+    ck_assert(rig_replied("2 of 1"));
+    rig_close();
+    rig_open();
+    rig_ask("count");
+    ck_assert(rig_replied("1 of 2"));
+    rig_close();
+}
+END_TEST
+
+START_TEST(module_may_hang_up_fail_and_refuse)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("hangup"), HANDLER_HANGUP);
+    ck_assert(rig_replied("bye"));
+    ck_assert_int_eq(rig_ask("fail"), HANDLER_FAILED);
+    ck_assert_logged("event=module-error module=fixture error=\"Input/output error\"");
+    rig_close();
+    rig.peer.has_credentials = 1;
+    rig.peer.uid = 666;
+    ck_assert_int_eq(rig.handler->ops->open(rig.handler, &rig.peer), -EPERM);
+}
+END_TEST
+
+START_TEST(module_logs_bounded_words)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("log"), HANDLER_OK);
+    ck_assert_logged("level=warning event=module-log text=\"a word\\nof warning\"");
+    ck_assert_logged("level=info event=module-log text=\"of no level\"");
+    rig_close();
+}
+END_TEST
+
+START_TEST(module_learns_why_a_reply_fails)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    rig.reply_result = FRAMED_OVERSIZE; /* the fixture returns what the reply did */
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_FAILED);
+    ck_assert_logged("Message too long");
+    rig.reply_result = FRAMED_UNENCODABLE;
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_FAILED);
+    ck_assert_logged("Invalid argument");
+    rig.reply_result = -ECONNRESET;
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_IO);
+    ck_assert_int_eq(rig_ask("many"), HANDLER_IO);
+    rig_close();
+}
+END_TEST
+
+static const struct {
+    const char *module;
+    const char *says[3];
+} unloadable[] = {
+    {"absent.so", {"absent.so", "No such file"}},
+    {"abi.so", {"found ABI 99, wanted 1"}},
+    {"size.so", {"of 8 bytes, wanted "}},
+    {"symbol.so", {"exports no framed_module"}},
+    {"message.so", {"has no message function"}},
+    {"init.so", {"init.so: init: no table"}},
+    {"silent.so", {"silent.so: init: Permission denied"}},
+};
+
+START_TEST(module_that_does_not_load_is_explained)
+{
+    for (size_t row = 0; row < sizeof(unloadable) / sizeof(unloadable[0]); row++) {
+        use_module(unloadable[row].module);
+        ck_assert_int_lt(rig_start(), 0);
+        for (int i = 0; unloadable[row].says[i]; i++)
+            ck_assert_msg(strstr(rig.error, unloadable[row].says[i]) != NULL, "found: %s",
+                          rig.error);
+        handler_free(rig.handler);
+        rig.handler = NULL;
+    }
+}
+END_TEST
+
+RIG_MAIN("handler-module", echo_answers_the_same, discard_answers_nothing,
+         each_outcome_has_its_own_word, module_answers_none_one_or_many,
+         module_has_state_for_each_connection, module_may_hang_up_fail_and_refuse,
+         module_logs_bounded_words, module_learns_why_a_reply_fails,
+         module_that_does_not_load_is_explained)
