@@ -16,20 +16,38 @@
 
 #define CONFIG_ERROR_SIZE 1024
 
-enum handler_type { HANDLER_NONE, HANDLER_BUILTIN, HANDLER_MODULE, HANDLER_COMMAND };
-enum handler_builtin { BUILTIN_ECHO, BUILTIN_DISCARD };
-enum handler_codec { CODEC_LINE, CODEC_FRAME };
-enum log_target { LOG_TARGET_STDERR, LOG_TARGET_FILE, LOG_TARGET_SYSLOG };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum handler_type {
+    HANDLER_NONE,
+    HANDLER_BUILTIN,
+    HANDLER_MODULE,
+    HANDLER_COMMAND
+};
+enum handler_builtin {
+    BUILTIN_ECHO,
+    BUILTIN_DISCARD
+};
+enum handler_codec {
+    CODEC_LINE,
+    CODEC_FRAME
+};
+enum log_target {
+    LOG_TARGET_STDERR,
+    LOG_TARGET_FILE,
+    LOG_TARGET_SYSLOG
+};
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON
+};
 
 /* `handler { }` */
 struct handler_config {
     enum handler_type type;
     enum handler_builtin builtin;
-    char *module;            /* path of a shared object */
-    char **command;          /* argument vector, ended by NULL */
+    char *module;   /* path of a shared object */
+    char **command; /* argument vector, ended by NULL */
     enum handler_codec codec;
-    uint64_t settle_ms;      /* a command that lives this long has started */
+    uint64_t settle_ms; /* a command that lives this long has started */
 };
 
 /* `limits { }`, in bytes unless told otherwise */
@@ -58,7 +76,7 @@ struct service_config {
     char **listen_text; /* as written, one for each of listen */
     size_t listen_count;
     char *framing_name;
-    struct framed_framing framing; /* with max_message */
+    struct framed_framing framing;       /* with max_message */
     struct framed_framing reply_framing; /* the same with max_reply */
     struct handler_config handler;
     uint64_t workers; /* workers { max } */
@@ -71,7 +89,7 @@ struct config {
     char *file; /* NULL: from a command line */
     char *user; /* NULL: stay who we are */
     char *group;
-    char *control; /* address of the control socket; NULL: none */
+    char *control;  /* address of the control socket; NULL: none */
     char *pid_file; /* NULL: none */
     enum log_target log_target;
     char *log_file; /* with LOG_TARGET_FILE */
@@ -89,13 +107,21 @@ struct config {
 int config_load(const char *file, struct config **config, char *error, size_t size);
 
 /*
- * Makes a configuration of one service, `run`, from the words after `framed run`: options named as
- * the schema's keys, then the command. 0 and *CONFIG; or a negative errno with a message in ERROR
- * that names the option, what was found and what is allowed. PRINT and HELP, when not NULL, tell
- * whether --print-config and --help were given.
+ * Makes a configuration of one service, `run`, from the command line of `framed run`: options named
+ * as the schema's keys, then the command; ARGV[0] is the word "run". 0 and *CONFIG; or a negative
+ * errno with every error in ERROR, each a line that names the option, what was found and what is
+ * allowed. PRINT and HELP, when not NULL, tell whether --print-config and --help were given; with
+ * --help the rest is not looked at, and *CONFIG is untouched.
  */
 int config_from_arguments(int argc, char **argv, struct config **config, bool *print, bool *help,
                           char *error, size_t size);
+
+/*
+ * Checks what CONFIG names outside itself: modules that can be read, commands that can be run. 0,
+ * or a negative errno with every error in ERROR. Apart from loading, because it is true only for
+ * now.
+ */
+int config_check_files(const struct config *config, char *error, size_t size);
 
 /* Writes CONFIG as a file that config_load() reads to the same: every key with its value. */
 void config_print(const struct config *config, FILE *to);

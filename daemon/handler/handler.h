@@ -38,11 +38,11 @@ struct handler_host {
 
 /* How a message ended. Anything but OK and HANGUP closes the client with the reason logged. */
 enum handler_outcome {
-    HANDLER_OK,       /* answered */
-    HANDLER_HANGUP,   /* answered; the handler asks for the client to be closed */
-    HANDLER_REFUSED,  /* this message cannot be handled (a LF for codec line); the handler is well */
-    HANDLER_TIMEOUT,  /* the request deadline has passed */
-    HANDLER_DIED,     /* the handler's process ended before it answered */
+    HANDLER_OK,      /* answered */
+    HANDLER_HANGUP,  /* answered; the handler asks for the client to be closed */
+    HANDLER_REFUSED, /* this message cannot be handled (a LF for codec line); the handler is well */
+    HANDLER_TIMEOUT, /* the request deadline has passed */
+    HANDLER_DIED,    /* the handler's process ended before it answered */
     HANDLER_PROTOCOL, /* stray, short or oversize output */
     HANDLER_FAILED,   /* the handler reported an error or could not be started */
     HANDLER_IO,       /* the reply could not be sent; the connection is the cause */

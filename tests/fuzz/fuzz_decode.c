@@ -109,23 +109,33 @@ static void decode_in_cuts(const struct framed_framing *framing, const uint8_t *
                 frame.size == whole->size);
 }
 
+/* The framing that the first bytes of an input choose. */
+static struct framed_framing framing_of(const uint8_t settings[SETTINGS])
+{
+    const struct framed_preset *preset = framed_presets();
+    struct framed_framing framing;
+    char error[64];
+
+    for (unsigned skip = settings[0]; skip > 0; skip--) {
+        preset++;
+        if (!preset->name)
+            preset = framed_presets();
+    }
+    REQUIRE(framed_framing_parse(preset->name, &framing, error, sizeof(error)) == 0);
+    REQUIRE(framed_framing_set_max(&framing, framed_get_u16le(settings + 1) + (size_t)1) == 0);
+    return framing;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct framed_preset *presets = framed_presets();
     struct framed_framing framing;
     struct framed_frame frame;
     uint32_t pattern;
-    char error[64];
-    size_t count = 0;
     int verdict;
 
     if (size < SETTINGS || size > SETTINGS + STREAM_MAX)
         return 0;
-    while (presets[count].name)
-        count++;
-    REQUIRE(framed_framing_parse(presets[data[0] % count].name, &framing, error, sizeof(error)) ==
-            0);
-    REQUIRE(framed_framing_set_max(&framing, framed_get_u16le(data + 1) + (size_t)1) == 0);
+    framing = framing_of(data);
     pattern = data[3];
     data += SETTINGS;
     size -= SETTINGS;

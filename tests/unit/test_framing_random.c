@@ -56,7 +56,7 @@ static int reference_netstring(size_t max, const uint8_t *data, size_t length,
     size_t colon;
 
     for (colon = 0; colon < length && data[colon] != ':'; colon++) {
-        if (!memchr("0123456789", data[colon], 10) || (colon == 1 && data[0] == '0'))
+        if (data[colon] < 48 || data[colon] > 57 || (colon == 1 && data[0] == '0'))
             return FRAMED_MALFORMED;
         claimed = claimed * 10 + (uint64_t)data[colon] - 48;
         if (claimed > max)

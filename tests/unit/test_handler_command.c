@@ -235,7 +235,7 @@ START_TEST(process_dies_with_its_worker)
     pid_t worker, group = 0;
 
     ck_assert_int_eq(pipe(ends), 0);
-    RIG_COMMAND(CODEC_LINE, "cat");
+    RIG_COMMAND(CODEC_LINE, "sleep", "50"); /* does not mind that its stdin is closed */
     worker = fork();
     if (worker == 0) {
         rig_must_start();

@@ -1,0 +1,260 @@
+#include "config/check.h"
+
+#include "config/draft.h"
+#include "config/values.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_MAX_LENGTH 32
+
+static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789_.-";
+
+/* Where the service begins, for what is wrong with it as a whole; ROW: the key that lacks. */
+static struct place service_place(const struct service_config *service,
+                                  const struct schema_row *row)
+{
+    return (struct place){service->file, service->line, service->name, row};
+}
+
+void check_twice(struct draft *draft, const char *name, const struct place *place)
+{
+    const struct service_config *first = config_find_service(draft->config, name);
+
+    if (first)
+        report_add(draft->report, place, "service \"%s\" given twice, first at %s:%u", name,
+                   first->file, first->line);
+}
+
+static void check_name(struct draft *draft)
+{
+    const struct service_config *service = &draft->service;
+    const size_t length = strlen(service->name);
+    const struct place place = {.file = service->file, .line = service->line};
+    char quoted[REPORT_QUOTED_SIZE];
+
+    if (length == 0 || length > NAME_MAX_LENGTH || strspn(service->name, name_bytes) < length)
+        report_add(draft->report, &place,
+                   "service: found \"%s\", allowed: a name of 1 to %d of A-Z a-z 0-9 _ . -",
+                   report_quote(service->name, quoted), NAME_MAX_LENGTH);
+    else
+        check_twice(draft, service->name, &place);
+}
+
+static void report_missing(struct draft *draft, enum schema_key key)
+{
+    const struct schema_row *row = schema_row(key);
+    const struct place place = service_place(&draft->service, row);
+    char allowed[VALUE_ALLOWED_SIZE];
+
+    value_allowed(row, allowed);
+    report_add(draft->report, &place, "missing, allowed: %s", allowed);
+}
+
+static void report_no_handler(struct draft *draft)
+{
+    const struct place place = service_place(&draft->service, NULL);
+
+    report_add(draft->report, &place, "%s",
+               place.file ? "handler: missing, allowed: one of builtin, module, command"
+                          : "no handler, allowed: one of --builtin, --module, -- COMMAND");
+}
+
+/* Exactly one key says what the handler is; the others that are only for one kind must fit. */
+static void check_handler(struct draft *draft)
+{
+    static const enum schema_key kinds[] = {KEY_BUILTIN, KEY_MODULE, KEY_COMMAND};
+    enum handler_type type = HANDLER_NONE;
+    const char *const *command = (const char *const *)draft->service.handler.command;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (!draft->is_given[kinds[i]])
+            continue;
+        if (type != HANDLER_NONE)
+            report_add(draft->report, &draft->given[kinds[i]],
+                       "there is a %s already, allowed: one of builtin, module, command",
+                       config_handler_type_name(type));
+        else
+            type = schema_row(kinds[i])->only;
+    }
+    if (type == HANDLER_NONE)
+        report_no_handler(draft);
+    else if (type == HANDLER_COMMAND && command && command[0][0] == '\0')
+        report_add(draft->report, &draft->given[KEY_COMMAND],
+                   "found \"\", allowed: a program and its arguments");
+    for (int key = KEY_CODEC; key <= KEY_SETTLE; key++)
+        if (draft->is_given[key] && type != HANDLER_NONE && type != HANDLER_COMMAND)
+            report_add(draft->report, &draft->given[key], "allowed only with a command");
+    draft->service.handler.type = type;
+}
+
+/* The schema keeps both within what a framing takes; a failure would be a mistake there. */
+static void settle_framings(struct draft *draft)
+{
+    struct service_config *service = &draft->service;
+    const struct place place = service_place(service, schema_row(KEY_FRAMING));
+    int result;
+
+    service->reply_framing = service->framing;
+    result = framed_framing_set_max(&service->framing, service->limits.max_message);
+    if (result == 0)
+        result = framed_framing_set_max(&service->reply_framing, service->limits.max_reply);
+    if (result < 0)
+        report_status(draft->report, result, &place, "does not take these limits");
+}
+
+void check_service(struct draft *draft)
+{
+    check_name(draft);
+    if (!draft->is_given[KEY_LISTEN])
+        report_missing(draft, KEY_LISTEN);
+    check_handler(draft);
+    settle_framings(draft);
+}
+
+/* Port 0 is another port each time. What else overlaps (tcp:*:7000) only bind(2) can tell. */
+static bool same_address(const struct framed_address *a, const struct framed_address *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == FRAMED_ADDRESS_TCP)
+        return a->port == b->port && a->port != 0 && strcasecmp(a->host, b->host) == 0;
+    return a->abstract == b->abstract && strcmp(a->path, b->path) == 0;
+}
+
+/* The first COUNT addresses of SERVICE. */
+static bool listens_at(const struct service_config *service, size_t count,
+                       const struct framed_address *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_address(&service->listen[i], address))
+            return true;
+    return false;
+}
+
+void check_last_address(struct draft *draft, const struct place *place)
+{
+    const struct service_config *service = &draft->service;
+    const struct framed_address *address = &service->listen[service->listen_count - 1];
+    const char *text = service->listen_text[service->listen_count - 1];
+    const char *owner = NULL;
+
+    if (listens_at(service, service->listen_count - 1, address))
+        owner = service->name;
+    for (size_t i = 0; i < draft->config->service_count && !owner; i++)
+        if (listens_at(&draft->config->services[i], draft->config->services[i].listen_count,
+                       address))
+            owner = draft->config->services[i].name;
+    if (owner)
+        report_add(draft->report, place, "found \"%s\" a second time, service \"%s\" has it", text,
+                   owner);
+}
+
+static void check_control(struct draft *draft)
+{
+    const struct config *config = draft->config;
+    struct place place = {.file = config->file, .row = schema_row(KEY_CONTROL)};
+    struct framed_address address;
+    char error[VALUE_ERROR_SIZE];
+
+    if (!config->control || framed_address_parse(config->control, &address, error, sizeof(error)))
+        return;
+    if (draft->is_given[KEY_CONTROL])
+        place = draft->given[KEY_CONTROL];
+    for (size_t i = 0; i < config->service_count; i++)
+        if (listens_at(&config->services[i], config->services[i].listen_count, &address))
+            report_add(draft->report, &place, "found \"%s\", which service \"%s\" has already",
+                       config->control, config->services[i].name);
+}
+
+void check_config(struct draft *draft)
+{
+    const struct config *config = draft->config;
+    const struct place place = {.file = config->file};
+    uint64_t workers = 0;
+
+    for (size_t i = 0; i < config->service_count; i++)
+        workers += config->services[i].workers;
+    if (workers > CHECK_WORKERS_MAX)
+        report_add(draft->report, &place,
+                   "found %" PRIu64 " workers in all services together, allowed: at most %d",
+                   workers, CHECK_WORKERS_MAX);
+    check_control(draft);
+    /* After a syntax error there may well have been one. */
+    if (config->service_count == 0 && draft->report->count == 0)
+        report_add(draft->report, &place, "no service, allowed: service NAME { ... }");
+}
+
+/* 0, -EISDIR for what is no file, or the negative errno that tells why it cannot be used. */
+static int check_file(const char *path, int mode)
+{
+    struct stat about;
+
+    if (stat(path, &about) < 0)
+        return -errno;
+    if (!S_ISREG(about.st_mode))
+        return S_ISDIR(about.st_mode) ? -EISDIR : -ENOEXEC;
+    return access(path, mode) < 0 ? -errno : 0;
+}
+
+/* As execvp(3) looks for it: the first in PATH that can be run. */
+static int find_in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    int result = -ENOENT;
+
+    if (!path)
+        path = "/bin:/usr/bin";
+    for (;;) {
+        const size_t length = strcspn(path, ":");
+        char *file;
+
+        if (asprintf(&file, "%.*s/%s", (int)length, length > 0 ? path : ".", program) < 0)
+            return -ENOMEM;
+        if (check_file(file, X_OK) == 0)
+            result = 0;
+        free(file);
+        if (result == 0 || path[length] == '\0')
+            return result;
+        path += length + 1;
+    }
+}
+
+static void check_handler_file(const struct service_config *service, struct report *report)
+{
+    const struct handler_config *handler = &service->handler;
+    const bool module = handler->type == HANDLER_MODULE;
+    const struct place place =
+        service_place(service, schema_row(module ? KEY_MODULE : KEY_COMMAND));
+    const char *file = module ? handler->module : handler->command[0];
+    const bool search = !strchr(file, '/');
+    int result = search ? find_in_path(file) : check_file(file, module ? R_OK : X_OK);
+    char quoted[REPORT_QUOTED_SIZE];
+
+    if (result < 0)
+        report_status(report, result, &place, "found \"%s\", %s, allowed: %s",
+                      report_quote(file, quoted),
+                      search && result == -ENOENT ? "which is not in PATH" : strerror(-result),
+                      module ? "a shared object" : "a program that can be run");
+}
+
+int config_check_files(const struct config *config, char *error, size_t size)
+{
+    struct report report;
+
+    report_init(&report, error, size);
+    for (size_t i = 0; i < config->service_count; i++) {
+        enum handler_type type = config->services[i].handler.type;
+
+        if (type == HANDLER_MODULE || type == HANDLER_COMMAND)
+            check_handler_file(&config->services[i], &report);
+    }
+    return report_close(&report);
+}

@@ -1,0 +1,23 @@
+/* The rules that concern more than one key. Each reports what is wrong, at the key at fault. */
+#ifndef FRAMED_CONFIG_CHECK_H
+#define FRAMED_CONFIG_CHECK_H
+
+struct draft;
+struct place;
+
+/* More workers than this are no configuration but a mistake: each has a slot in shared memory. */
+#define CHECK_WORKERS_MAX 4096
+
+/* The service that the draft has just read; settles its handler's type. */
+void check_service(struct draft *draft);
+
+/* If a service has NAME already, reports at PLACE that it is given twice. */
+void check_twice(struct draft *draft, const char *name, const struct place *place);
+
+/* The address just added to the service, given at PLACE: nobody else may have it. */
+void check_last_address(struct draft *draft, const struct place *place);
+
+/* All services together. */
+void check_config(struct draft *draft);
+
+#endif

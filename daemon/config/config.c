@@ -1,0 +1,68 @@
+#include "config/config.h"
+
+#include "config/parts.h"
+#include "config/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const handler_type_names[] = {
+    [HANDLER_NONE] = "none",
+    [HANDLER_BUILTIN] = "builtin",
+    [HANDLER_MODULE] = "module",
+    [HANDLER_COMMAND] = "command",
+};
+
+static void free_words(char **words)
+{
+    for (char **word = words; word && *word; word++)
+        free(*word);
+    free(words);
+}
+
+void service_deinit(struct service_config *service)
+{
+    for (size_t i = 0; i < service->listen_count; i++)
+        free(service->listen_text[i]);
+    free(service->listen_text);
+    free(service->listen);
+    free(service->name);
+    free(service->file);
+    free(service->framing_name);
+    free(service->handler.module);
+    free_words(service->handler.command);
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->service_count; i++)
+        service_deinit(&config->services[i]);
+    free(config->services);
+    free(config->file);
+    free(config->user);
+    free(config->group);
+    free(config->control);
+    free(config->pid_file);
+    free(config->log_file);
+    free(config);
+}
+
+const struct service_config *config_find_service(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (strcmp(config->services[i].name, name) == 0)
+            return &config->services[i];
+    return NULL;
+}
+
+const char *config_handler_type_name(enum handler_type type)
+{
+    return handler_type_names[type];
+}
+
+const char *config_codec_name(enum handler_codec codec)
+{
+    return schema_word_name(schema_row(KEY_CODEC)->words, (int)codec);
+}

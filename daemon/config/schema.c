@@ -1,0 +1,158 @@
+#include "config/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+/* Longer deadlines do not fit the milliseconds of poll(2). */
+#define TIME_MAX_MS (UINT64_C(500) * 3600 * 1000)
+
+static const struct schema_word log_formats[] = {
+    {"text", LOG_FORMAT_TEXT},
+    {"json", LOG_FORMAT_JSON},
+    {NULL, 0},
+};
+
+static const struct schema_word log_levels[] = {
+    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+    {"info", LOG_INFO}, {"debug", LOG_DEBUG},     {NULL, 0},
+};
+
+static const struct schema_word builtins[] = {
+    {"echo", BUILTIN_ECHO},
+    {"discard", BUILTIN_DISCARD},
+    {NULL, 0},
+};
+
+static const struct schema_word codecs[] = {
+    {"line", CODEC_LINE},
+    {"frame", CODEC_FRAME},
+    {NULL, 0},
+};
+
+/* Words are read and written as int. */
+_Static_assert(sizeof(enum log_format) == sizeof(int), "enum log_format");
+_Static_assert(sizeof(enum handler_builtin) == sizeof(int), "enum handler_builtin");
+_Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
+
+#define IN_CONFIG(field) .offset = offsetof(struct config, field)
+#define IN_SERVICE(field) .offset = offsetof(struct service_config, field)
+#define RANGE(low, high) .min = (low), .max = (high)
+
+static const struct schema_row rows[KEY_COUNT] = {
+    [KEY_USER] = {SECTION_GLOBAL, VALUE_NAME, "user", IN_CONFIG(user),
+                  .text = "become this user after binding"},
+    [KEY_GROUP] = {SECTION_GLOBAL, VALUE_NAME, "group", IN_CONFIG(group),
+                   .text = "become this group (default: the user's own)"},
+    [KEY_CONTROL] = {SECTION_GLOBAL, VALUE_CONTROL, "control", IN_CONFIG(control), .off = true,
+                     .initial = "unix:/run/framed/control.sock,mode=0600",
+                     .text = "socket that framectl(8) talks to"},
+    [KEY_PID_FILE] = {SECTION_GLOBAL, VALUE_PATH, "pid_file", IN_CONFIG(pid_file),
+                      .text = "file that holds the master's process id"},
+    [KEY_LOG] = {SECTION_GLOBAL, VALUE_LOG, "log", IN_CONFIG(log_target), .initial = "stderr",
+                 .text = "where the log goes"},
+    [KEY_LOG_FORMAT] = {SECTION_GLOBAL, VALUE_WORD, "log_format", IN_CONFIG(log_format),
+                        .initial = "text", .words = log_formats, .text = "how a line is written"},
+    [KEY_LOG_LEVEL] = {SECTION_GLOBAL, VALUE_WORD, "log_level", IN_CONFIG(log_level),
+                       .initial = "info", .words = log_levels,
+                       .text = "leave out what is less urgent"},
+    [KEY_LISTEN] = {SECTION_SERVICE, VALUE_ADDRESSES, "listen", .letter = 'l', IN_SERVICE(listen),
+                    .text = "where to listen; may be given several times"},
+    [KEY_FRAMING] = {SECTION_SERVICE, VALUE_FRAMING, "framing", .letter = 'F',
+                     IN_SERVICE(framing_name), .initial = "u32be",
+                     .text = "how messages are cut out of the stream"},
+    [KEY_LOG_MESSAGES] = {SECTION_SERVICE, VALUE_BOOL, "log_messages", IN_SERVICE(log_messages),
+                          .initial = "no", .text = "log a line for each message"},
+    [KEY_BUILTIN] = {SECTION_HANDLER, VALUE_WORD, "builtin", .only = HANDLER_BUILTIN,
+                     IN_SERVICE(handler.builtin), .words = builtins,
+                     .text = "a handler that is built in"},
+    [KEY_MODULE] = {SECTION_HANDLER, VALUE_PATH, "module", .only = HANDLER_MODULE,
+                    IN_SERVICE(handler.module), .min = 1, .text = "a shared object as the handler"},
+    [KEY_COMMAND] = {SECTION_HANDLER, VALUE_COMMAND, "command", .option = "",
+                     .only = HANDLER_COMMAND, IN_SERVICE(handler.command),
+                     .text = "a program as the handler"},
+    [KEY_CODEC] = {SECTION_HANDLER, VALUE_WORD, "codec", .only = HANDLER_COMMAND,
+                   IN_SERVICE(handler.codec), .initial = "line", .words = codecs,
+                   .text = "how the program is spoken to"},
+    [KEY_SETTLE] = {SECTION_HANDLER, VALUE_TIME, "settle", .only = HANDLER_COMMAND,
+                    IN_SERVICE(handler.settle_ms), .off = true, .initial = "200ms",
+                    RANGE(1, TIME_MAX_MS), .text = "a program that lives this long has started"},
+    [KEY_WORKERS_MAX] = {SECTION_WORKERS, VALUE_COUNT, "max", .option = "workers", .letter = 'w',
+                         IN_SERVICE(workers), .initial = "4", RANGE(1, 1024),
+                         .text = "how many workers"},
+    [KEY_MAX_MESSAGE] = {SECTION_LIMITS, VALUE_SIZE, "max_message", IN_SERVICE(limits.max_message),
+                         .initial = "1MiB", RANGE(1, FRAMED_MESSAGE_LIMIT),
+                         .text = "largest message"},
+    [KEY_MAX_REPLY] = {SECTION_LIMITS, VALUE_SIZE, "max_reply", IN_SERVICE(limits.max_reply),
+                       .initial = "16MiB", RANGE(1, FRAMED_MESSAGE_LIMIT), .text = "largest reply"},
+    [KEY_BACKLOG] = {SECTION_LIMITS, VALUE_COUNT, "backlog", IN_SERVICE(limits.backlog),
+                     .initial = "511", RANGE(1, 65535),
+                     .text = "connections that wait in the kernel"},
+    [KEY_IDLE] = {SECTION_DEADLINES, VALUE_TIME, "idle", IN_SERVICE(deadlines.idle_ms), .off = true,
+                  .initial = "60s", RANGE(1, TIME_MAX_MS), .text = "silence between messages"},
+    [KEY_FRAME] = {SECTION_DEADLINES, VALUE_TIME, "frame", IN_SERVICE(deadlines.frame_ms),
+                   .off = true, .initial = "10s", RANGE(1, TIME_MAX_MS),
+                   .text = "first byte of a message to its last"},
+    [KEY_REQUEST] = {SECTION_DEADLINES, VALUE_TIME, "request", IN_SERVICE(deadlines.request_ms),
+                     .off = true, .initial = "30s", RANGE(1, TIME_MAX_MS),
+                     .text = "a message in the handler"},
+    [KEY_WRITE] = {SECTION_DEADLINES, VALUE_TIME, "write", IN_SERVICE(deadlines.write_ms),
+                   .off = true, .initial = "30s", RANGE(1, TIME_MAX_MS),
+                   .text = "replies taken by the client"},
+    [KEY_START] = {SECTION_DEADLINES, VALUE_TIME, "start", IN_SERVICE(deadlines.start_ms),
+                   .initial = "10s", RANGE(1, TIME_MAX_MS), .text = "a worker becomes ready"},
+    [KEY_DRAIN] = {SECTION_DEADLINES, VALUE_TIME, "drain", IN_SERVICE(deadlines.drain_ms),
+                   .initial = "30s", RANGE(1, TIME_MAX_MS),
+                   .text = "a worker that was asked to leave is gone"},
+    [KEY_LINGER] = {SECTION_DEADLINES, VALUE_TIME, "linger", IN_SERVICE(deadlines.linger_ms),
+                    .initial = "1s", RANGE(1, TIME_MAX_MS),
+                    .text = "the client closes after we did"},
+};
+
+static const char *const section_names[SECTION_COUNT] = {
+    [SECTION_GLOBAL] = "root",     [SECTION_SERVICE] = "service", [SECTION_HANDLER] = "handler",
+    [SECTION_WORKERS] = "workers", [SECTION_LIMITS] = "limits",   [SECTION_DEADLINES] = "deadlines",
+};
+
+const struct schema_row *schema_row(enum schema_key key)
+{
+    return &rows[key];
+}
+
+enum schema_key schema_key(const struct schema_row *row)
+{
+    return (enum schema_key)(row - rows);
+}
+
+bool schema_is_list(const struct schema_row *row)
+{
+    return row->type == VALUE_ADDRESSES || row->type == VALUE_COMMAND;
+}
+
+const char *schema_section_name(enum schema_section section)
+{
+    return section_names[section];
+}
+
+void schema_name(const struct schema_row *row, char name[SCHEMA_NAME_SIZE])
+{
+    if (row->section >= SECTION_HANDLER)
+        snprintf(name, SCHEMA_NAME_SIZE, "%s.%s", section_names[row->section], row->key);
+    else
+        snprintf(name, SCHEMA_NAME_SIZE, "%s", row->key);
+}
+
+void schema_option(const struct schema_row *row, char option[SCHEMA_NAME_SIZE])
+{
+    snprintf(option, SCHEMA_NAME_SIZE, "--%s", row->option ? row->option : row->key);
+    for (char *byte = option; *byte != '\0'; byte++)
+        if (*byte == '_')
+            *byte = '-';
+}
+
+const char *schema_word_name(const struct schema_word *words, int value)
+{
+    while (words->name && words->value != value)
+        words++;
+    return words->name ? words->name : "?";
+}

@@ -1,0 +1,116 @@
+/*
+ * The schema: one row for each key, and all that is to be known of it. Reading, checking, defaults,
+ * printing, the options of `framed run` and the test of the documents are made from it. A new key
+ * is a row here, a field in config.h, its lines in conf/framed.conf and framed.conf.5.
+ */
+#ifndef FRAMED_CONFIG_SCHEMA_H
+#define FRAMED_CONFIG_SCHEMA_H
+
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Longest "section.key" or "--option", with its NUL. */
+#define SCHEMA_NAME_SIZE 64
+
+enum schema_section {
+    SECTION_GLOBAL,
+    SECTION_SERVICE,
+    SECTION_HANDLER, /* from here on: sections of a service */
+    SECTION_WORKERS,
+    SECTION_LIMITS,
+    SECTION_DEADLINES,
+    SECTION_COUNT
+};
+
+enum schema_key {
+    KEY_USER,
+    KEY_GROUP,
+    KEY_CONTROL,
+    KEY_PID_FILE,
+    KEY_LOG,
+    KEY_LOG_FORMAT,
+    KEY_LOG_LEVEL,
+    KEY_LISTEN,
+    KEY_FRAMING,
+    KEY_LOG_MESSAGES,
+    KEY_BUILTIN,
+    KEY_MODULE,
+    KEY_COMMAND,
+    KEY_CODEC,
+    KEY_SETTLE,
+    KEY_WORKERS_MAX,
+    KEY_MAX_MESSAGE,
+    KEY_MAX_REPLY,
+    KEY_BACKLOG,
+    KEY_IDLE,
+    KEY_FRAME,
+    KEY_REQUEST,
+    KEY_WRITE,
+    KEY_START,
+    KEY_DRAIN,
+    KEY_LINGER,
+    KEY_COUNT
+};
+
+enum value_type {
+    VALUE_NAME,      /* char *; "" is none */
+    VALUE_PATH,      /* char *, absolute; "" is none, unless MIN is 1 */
+    VALUE_CONTROL,   /* char *, a Unix address; "" and off are none */
+    VALUE_LOG,       /* config->log_target and log_file */
+    VALUE_WORD,      /* an enum or int: one of WORDS */
+    VALUE_BOOL,      /* bool */
+    VALUE_COUNT,     /* uint64_t */
+    VALUE_SIZE,      /* uint64_t, bytes */
+    VALUE_TIME,      /* uint64_t, milliseconds; 0 is off */
+    VALUE_FRAMING,   /* service->framing and framing_name */
+    VALUE_ADDRESSES, /* service->listen and listen_text; a list */
+    VALUE_COMMAND,   /* char **, ended by NULL; a list */
+    VALUE_TYPE_COUNT
+};
+
+struct schema_word {
+    const char *name; /* NULL ends */
+    int value;
+};
+
+struct schema_row {
+    enum schema_section section;
+    enum value_type type;
+    const char *key;
+    const char *option;     /* of `framed run`, when it is not the key; "" is none */
+    char letter;            /* its short form, or 0 */
+    bool off;               /* `off` is allowed */
+    enum handler_type only; /* allowed only with this handler */
+    const char *initial;    /* the default as one writes it; NULL: none */
+    uint64_t min;
+    uint64_t max;
+    const struct schema_word *words;
+    size_t offset;    /* in struct config, or in struct service_config */
+    const char *text; /* what it is, for --help */
+};
+
+/* The row of a key. */
+const struct schema_row *schema_row(enum schema_key key);
+
+/* The key of a row. */
+enum schema_key schema_key(const struct schema_row *row);
+
+/* Whether it takes several values. */
+bool schema_is_list(const struct schema_row *row);
+
+/* "service", "handler" ...; "root" for the keys outside of sections, as libconfuse calls it. */
+const char *schema_section_name(enum schema_section section);
+
+/* "deadlines.idle", "listen", for people. */
+void schema_name(const struct schema_row *row, char name[SCHEMA_NAME_SIZE]);
+
+/* "--max-message"; "--" for the command. */
+void schema_option(const struct schema_row *row, char option[SCHEMA_NAME_SIZE]);
+
+/* The name of VALUE in WORDS, never NULL. */
+const char *schema_word_name(const struct schema_word *words, int value);
+
+#endif

@@ -1,0 +1,202 @@
+/* Workers that are killed, stopped or starved: nobody else notices, and they are replaced. */
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/load.h"
+#include "support/process.h"
+#include "support/status.h"
+#include "support/suite.h"
+#include "support/until.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ECHO(workers)                                                                              \
+    "service echo { listen = \"unix:$DIR/x.sock\" workers { max = " workers " }\n"                 \
+    "handler { builtin = echo } }\n"
+#define KILLS 25
+
+START_TEST(killed_while_serving)
+{
+    struct load load = {.style = LOAD_PERSISTENT, .framing = "u32be", .clients = 3};
+    pid_t pids[WORKERS_MAX];
+    pid_t victim;
+    int fd;
+
+    daemon_start(ECHO("4"));
+    fd = raw_connect("unix:$DIR/x.sock");
+    raw_send_text(fd, "\0\0\0\2h");
+    victim = status_wait_busy("echo", "reading");
+    load.address = expand("unix:$DIR/x.sock");
+    load_start(&load);
+    load_wait(&load, 500);
+    ck_assert_int_eq(kill(victim, SIGKILL), 0);
+    ck_assert_int_ne(raw_end(fd), RAW_TIMEOUT);
+    load_wait(&load, 500);
+    status_wait_workers("echo", 4);
+    load_stop_clean(&load);
+    ck_assert_uint_eq(load.asked_again, 0);
+    log_wait("event=worker-exit", "signal 9");
+    ck_assert_uint_eq(status_workers("echo", pids), 4);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_ne(pids[i], victim);
+}
+END_TEST
+
+START_TEST(all_killed_at_once)
+{
+    pid_t pids[WORKERS_MAX];
+
+    daemon_start(ECHO("4"));
+    for (int round = 0; round < 3; round++) {
+        ck_assert(UNTIL(status_workers("echo", pids) == 4));
+        for (int i = 0; i < 4; i++)
+            kill(pids[i], SIGKILL);
+        client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+        log_wait_count(4 * (size_t)(round + 1), "event=worker-exit", "signal 9");
+    }
+    status_wait_workers("echo", 4);
+}
+END_TEST
+
+/* A worker dies with at most one connection; all others are served. */
+START_TEST(random_ones_killed_while_clients_connect)
+{
+    struct load load = {.style = LOAD_CONNECTION_A_MESSAGE, .framing = "u32be", .clients = 4};
+    pid_t pids[WORKERS_MAX];
+    unsigned killed = 0;
+
+    srand(1);
+    daemon_start(ECHO("3"));
+    load.address = expand("unix:$DIR/x.sock");
+    load_start(&load);
+    while (killed < KILLS) {
+        size_t count = status_workers("echo", pids);
+
+        if (count > 0 && kill(pids[(size_t)rand() % count], SIGKILL) == 0)
+            killed++;
+        load_wait(&load, 20);
+    }
+    load_wait(&load, 200);
+    load_stop(&load);
+    ck_assert_uint_eq(load.wrong, 0);
+    ck_assert_msg(load.broken <= KILLS, "%lu connections broken by %d kills: %s", load.broken,
+                  KILLS, load.first_trouble);
+    status_wait_workers("echo", 3);
+}
+END_TEST
+
+START_TEST(told_to_leave)
+{
+    pid_t before[WORKERS_MAX];
+
+    daemon_start(ECHO("1"));
+    ck_assert_uint_eq(status_workers("echo", before), 1);
+    kill(before[0], SIGTERM);
+    ck_assert(UNTIL(!process_lives(before[0])));
+    client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+    ck_assert_int_eq(log_count("event=worker-exit", "signal"), 0);
+}
+END_TEST
+
+START_TEST(stopped_one_harms_nobody)
+{
+    pid_t pids[WORKERS_MAX];
+
+    daemon_start(ECHO("3"));
+    ck_assert_uint_eq(status_workers("echo", pids), 3);
+    kill(pids[0], SIGSTOP);
+    ck_assert(UNTIL(process_state(pids[0]) == 'T'));
+    for (int i = 0; i < 50; i++) {
+        uint64_t began = now_ms();
+
+        client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+        ck_assert_int_eq(status_number("pid"), daemon_pid());
+        ck_assert_uint_lt(now_ms() - began, 2000);
+    }
+    kill(pids[0], SIGCONT);
+    for (int i = 0; i < 10; i++)
+        client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+}
+END_TEST
+
+/* SIGTERM to framed ends a worker that cannot obey, too. */
+START_TEST(stopped_one_does_not_outlive_the_drain)
+{
+    pid_t pids[WORKERS_MAX];
+
+    daemon_start("service echo { listen = \"unix:$DIR/x.sock\" handler { builtin = echo }\n"
+                 "workers { max = 2 } deadlines { drain = 300ms } }\n");
+    ck_assert_uint_eq(status_workers("echo", pids), 2);
+    kill(pids[0], SIGSTOP);
+    ck_assert(UNTIL(process_state(pids[0]) == 'T'));
+    daemon_stop();
+    ck_assert(log_has("event=worker-exit", "killed_for=drain"));
+}
+END_TEST
+
+/* A worker that hangs in a handler is killed by the master: request + write + 1 s. */
+static void hang(const char *handler, const char *message, bool stop)
+{
+    char config[512];
+    struct framed_client *client;
+    uint64_t began;
+    pid_t worker;
+
+    snprintf(config, sizeof(config),
+             "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+             "handler { %s } deadlines { request = 300ms write = 300ms } }\n",
+             handler);
+    daemon_start(config);
+    client = client_open("unix:$DIR/x.sock", "line");
+    client_send(client, message);
+    worker = status_wait_busy("it", "handling");
+    if (stop)
+        kill(worker, SIGSTOP);
+    began = now_ms();
+    log_wait("event=worker-exit", "killed_for=request");
+    ck_assert_uint_lt(now_ms() - began, 6000);
+    framed_client_free(client);
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+}
+
+START_TEST(stopped_in_a_command)
+{
+    hang("command = {\"$HANDLERS/scripted\"}", "!slow 250", true);
+}
+END_TEST
+
+START_TEST(hanging_in_a_module)
+{
+    hang("module = \"$HANDLERS/stuck.so\"", "!never", false);
+}
+END_TEST
+
+START_TEST(out_of_descriptors)
+{
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = 1024};
+    const struct rlimit enough = {.rlim_cur = 1024, .rlim_max = 1024};
+    struct framed_client *client;
+    pid_t pids[WORKERS_MAX];
+    long before;
+
+    daemon_start(ECHO("1"));
+    ck_assert_uint_eq(status_workers("echo", pids), 1);
+    ck_assert_int_eq(prlimit(pids[0], RLIMIT_NOFILE, &none, NULL), 0);
+    before = process_cpu_ms(pids[0]);
+    client = client_open("unix:$DIR/x.sock", "u32be");
+    client_send(client, "hello");
+    log_wait_count(5, "event=accept");
+    ck_assert(process_lives(pids[0]));
+    ck_assert_int_lt(process_cpu_ms(pids[0]) - before, 300);
+    ck_assert_uint_lt(log_count("event=accept"), 50);
+    ck_assert_int_eq(prlimit(pids[0], RLIMIT_NOFILE, &enough, NULL), 0);
+    client_receive(client, "hello");
+    framed_client_free(client);
+}
+END_TEST
+
+SUITE("workers", killed_while_serving, all_killed_at_once, random_ones_killed_while_clients_connect,
+      told_to_leave, stopped_one_harms_nobody, stopped_one_does_not_outlive_the_drain,
+      stopped_in_a_command, hanging_in_a_module, out_of_descriptors)
