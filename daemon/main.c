@@ -59,8 +59,9 @@ static int load_arguments(void *context, struct config **config, char *error, si
 
 static int load_file(void *context, struct config **config, char *error, size_t size)
 {
+    const char *const *file = context;
     struct config *loaded;
-    int result = config_load(context, &loaded, error, size);
+    int result = config_load(*file, &loaded, error, size);
 
     if (result == 0 && (result = config_check_files(loaded, error, size)) < 0)
         config_free(loaded);
@@ -115,9 +116,9 @@ static int command_run(int argc, char **argv)
 static int check(const char *file, bool print)
 {
     char error[CONFIG_ERROR_SIZE] = "";
-    struct config *config;
+    struct config *config = NULL;
 
-    if (load_file((void *)(uintptr_t)file, &config, error, sizeof(error)) < 0)
+    if (load_file(&file, &config, error, sizeof(error)) < 0)
         return report(error);
     if (print)
         return print_and_free(config);
@@ -187,7 +188,7 @@ static int command_serve(int argc, char **argv)
         return status;
     if (options.check || options.print)
         return check(options.file, options.print);
-    return serve(load_file, (void *)(uintptr_t)options.file, false);
+    return serve(load_file, &options.file, false);
 }
 
 static const struct {

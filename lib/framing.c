@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,17 +101,15 @@ static const char *nearest_preset(const char *text)
     return nearest;
 }
 
-/* Adds to the text in ERROR (SIZE bytes), of which *USED bytes are written or were cut off. */
-__attribute__((format(printf, 4, 5))) static void append(char *error, size_t size, size_t *used,
-                                                         const char *format, ...)
+/* Adds BEFORE, WORD (as much as a name can have) and AFTER to the text in ERROR (SIZE bytes), of
+ * which *USED bytes are written or were cut off. */
+static void append(char *error, size_t size, size_t *used, const char *before, const char *word,
+                   const char *after)
 {
     size_t at = *used < size ? *used : size;
-    va_list arguments;
-    int added;
+    int added =
+        snprintf(error + at, size - at, "%s%.*s%s", before, FRAMED_FRAMING_NAME_SIZE, word, after);
 
-    va_start(arguments, format);
-    added = vsnprintf(error + at, size - at, format, arguments);
-    va_end(arguments);
     *used += added > 0 ? (size_t)added : 0;
 }
 
@@ -121,11 +118,11 @@ static void explain_unknown(const char *text, char *error, size_t size)
     const char *nearest = nearest_preset(text);
     size_t used = 0;
 
-    append(error, size, &used, "unknown framing \"%.*s\"", FRAMED_FRAMING_NAME_SIZE, text);
+    append(error, size, &used, "unknown framing \"", text, "\"");
     if (nearest)
-        append(error, size, &used, ", did you mean \"%s\"?", nearest);
+        append(error, size, &used, ", did you mean \"", nearest, "\"?");
     for (const struct framed_preset *preset = presets; preset->name; preset++)
-        append(error, size, &used, "%s%s", preset == presets ? "; allowed: " : ", ", preset->name);
+        append(error, size, &used, preset == presets ? "; allowed: " : ", ", preset->name, "");
 }
 
 int framed_framing_parse(const char *text, struct framed_framing *framing, char *error, size_t size)

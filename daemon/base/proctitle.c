@@ -10,7 +10,15 @@
 static struct {
     char *start;
     size_t size;
+    char **arguments; /* the copy: used to the end, and held here for the leak checkers */
 } room;
+
+static void free_vector(char **vector)
+{
+    for (char **string = vector; string && *string; string++)
+        free(*string);
+    free(vector);
+}
 
 /* A copy of the vector and of its strings, made to last for the process's life. */
 static char **copy_vector(char **vector)
@@ -21,9 +29,13 @@ static char **copy_vector(char **vector)
     while (vector[count])
         count++;
     copy = calloc(count + 1, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++)
-        if (!(copy[i] = strdup(vector[i])))
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(vector[i]);
+        if (!copy[i]) {
+            free_vector(copy);
             return NULL;
+        }
+    }
     return copy;
 }
 
@@ -47,15 +59,18 @@ int proctitle_init(int argc, char **argv, char ***argv_copy)
     char **environment = copy_vector(environ);
     size_t size = argc > 0 ? contiguous(argv, argv[0]) : 0;
 
-    if (!arguments || !environment)
+    if (!arguments || !environment) {
+        free_vector(arguments);
+        free_vector(environment);
         return -ENOMEM;
+    }
     if (argc > 0) {
         size += contiguous(environ, argv[0] + size);
         room.start = argv[0];
         room.size = size;
     }
     environ = environment;
-    *argv_copy = arguments;
+    *argv_copy = room.arguments = arguments;
     return 0;
 }
 

@@ -53,7 +53,8 @@ static void report_unknown(struct arguments *arguments, const char *name)
     suggest_consider(&suggest, "--help");
     for (int key = 0; key < KEY_COUNT; key++) {
         schema_option(schema_row((enum schema_key)key), options[key]);
-        suggest_consider(&suggest, options[key]);
+        if (key != KEY_COMMAND)
+            suggest_consider(&suggest, options[key]);
     }
     report_quote(name, quoted);
     if (suggest.best)
@@ -152,7 +153,8 @@ int config_from_arguments(int argc, char **argv, struct config **config, bool *p
         value_parse(schema_row(KEY_CONTROL), "off", draft.config, ignored);
         draft_begin_service(&draft, RUN_SERVICE, NULL, 0);
         read_words(&arguments);
-        if (!arguments.help) {
+        /* What is missing is worth a word only when all that is there was understood. */
+        if (!arguments.help && report.count == 0) {
             draft_end_service(&draft);
             made = draft_finish(&draft);
         }

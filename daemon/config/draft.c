@@ -104,21 +104,31 @@ void draft_set(struct draft *draft, const char *text, bool more, const struct pl
         check_last_address(draft, place);
 }
 
+/* Room for twice as many whenever the number is a power of two. */
+static bool make_room(struct config *config)
+{
+    const size_t count = config->service_count;
+    struct service_config *grown = config->services;
+
+    if ((count & (count - 1)) == 0)
+        grown = reallocarray(grown, count > 0 ? 2 * count : 1, sizeof(*grown));
+    if (grown)
+        config->services = grown;
+    return grown != NULL;
+}
+
 void draft_end_service(struct draft *draft)
 {
     struct config *config = draft->config;
-    struct service_config *grown;
 
     check_service(draft);
-    draft->in_service = false;
-    grown = reallocarray(config->services, config->service_count + 1, sizeof(*grown));
-    if (!grown) {
-        no_memory(draft);
-        service_deinit(&draft->service);
+    if (make_room(config)) {
+        config->services[config->service_count++] = draft->service;
+        draft->in_service = false;
         return;
     }
-    config->services = grown;
-    grown[config->service_count++] = draft->service;
+    no_memory(draft);
+    draft_drop_service(draft);
 }
 
 struct config *draft_finish(struct draft *draft)

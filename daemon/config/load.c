@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define INCLUDE_DEPTH_MAX 8
+/* Of all files together: a few lines that include each other would otherwise take for ever. */
+#define INCLUDES_MAX 1000
 
 struct include {
     char *pattern;
@@ -39,6 +41,7 @@ struct reader {
     struct draft *draft;
     char **names; /* of all files read: the draft's places point to them */
     size_t name_count;
+    unsigned includes;
     struct file *file;
 };
 
@@ -117,6 +120,7 @@ static int on_service(cfg_t *root, cfg_opt_t *option)
 static int on_include(cfg_t *root, cfg_opt_t *option, int argc, const char **argv)
 {
     struct file *file = reader->file;
+    const struct place place = {.file = file->name, .line = (unsigned)root->line};
     struct include *grown;
 
     (void)option;
@@ -127,11 +131,15 @@ static int on_include(cfg_t *root, cfg_opt_t *option, int argc, const char **arg
         return -1;
     file->includes = grown;
     grown += file->include_count;
-    *grown = (struct include){.line = (unsigned)root->line, .pattern = strdup(argv[0])};
+    *grown = (struct include){.line = place.line, .pattern = strdup(argv[0])};
     if (!grown->pattern)
         return -1;
     file->include_count++;
-    return 0;
+    if (++reader->includes <= INCLUDES_MAX)
+        return 0;
+    report_add(report_of(), &place, "include: found more than %d, allowed: %d", INCLUDES_MAX,
+               INCLUDES_MAX);
+    return -1;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *section, const char *format,
@@ -279,7 +287,8 @@ static void read_text(struct file *file, char *text, const struct place *by)
     if (source_prepare(text, file->name, report_of()) == 0)
         parse(file, text);
     for (size_t i = 0; i < file->include_count; i++) {
-        include(file, &file->includes[i]);
+        if (reader->includes <= INCLUDES_MAX)
+            include(file, &file->includes[i]);
         free(file->includes[i].pattern);
     }
     free(file->includes);

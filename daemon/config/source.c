@@ -83,12 +83,17 @@ enum call {
     CALL_NAMED
 };
 
+/* Deeper than anything that is right: libconfuse complains by itself. */
+#define DEPTH_MAX 8
+
 /* A token of such a call: a byte that stands for itself, or this for a word or string. */
 #define TOKEN_VALUE 'v'
 
 struct scan {
     char *at;
     enum call call;
+    size_t depth; /* open braces, and the lines where the first of them are */
+    unsigned opened[DEPTH_MAX];
     unsigned line;
     bool in_word; /* the byte before AT belongs to a bare word */
     const char *file;
@@ -168,6 +173,28 @@ static int check_call(struct scan *scan, char token)
     return 0;
 }
 
+/* libconfuse takes the end of a file for the end of a section. */
+static void count_brace(struct scan *scan)
+{
+    if (*scan->at == '{') {
+        if (scan->depth < DEPTH_MAX)
+            scan->opened[scan->depth] = scan->line;
+        scan->depth++;
+    } else if (*scan->at == '}' && scan->depth > 0) {
+        scan->depth--;
+    }
+}
+
+static void check_braces(const struct scan *scan)
+{
+    const struct place place = {
+        .file = scan->file,
+        .line = scan->depth > 0 && scan->depth <= DEPTH_MAX ? scan->opened[scan->depth - 1] : 0};
+
+    if (place.line > 0)
+        report_add(scan->report, &place, "the { here has no closing }");
+}
+
 /* Bytes that libconfuse would drop from a bare value, without a word. */
 static bool is_lost(const char *at)
 {
@@ -215,6 +242,7 @@ static int scan_token(struct scan *scan)
     if (strchr("(){}=,+", byte) && check_call(scan, byte) < 0)
         return -EINVAL;
     scan->in_word = !separates;
+    count_brace(scan);
     if (quote)
         return skip_string(scan);
     advance(scan);
@@ -233,5 +261,7 @@ int source_prepare(char *text, const char *file, struct report *report)
     }
     if (result == 0 && scan.call != CALL_NONE)
         result = check_call(&scan, '\0');
+    if (result == 0)
+        check_braces(&scan);
     return result;
 }

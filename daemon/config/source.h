@@ -21,7 +21,7 @@ int source_read(const char *file, char **text, struct stat *about, const char **
 
 /*
  * Blanks the comments in TEXT; lines stay where they are. What would be misread is reported as of
- * FILE: 0 or -EINVAL.
+ * FILE. 0: libconfuse can go on, and may say more; or -EINVAL.
  */
 int source_prepare(char *text, const char *file, struct report *report);
 

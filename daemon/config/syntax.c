@@ -68,7 +68,7 @@ void syntax_report_unknown(struct report *report, const struct place *place, con
         used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", n > 0 ? ", " : "", known);
     }
     if (home)
-        snprintf(hint, sizeof(hint), "; its place is %s", home);
+        snprintf(hint, sizeof(hint), "; its place is %s;", home);
     else if (suggest.best)
         snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", suggest.best);
     report_add(report, place, "unknown key \"%s\" %s%s%s allowed: %s", report_quote(name, quoted),

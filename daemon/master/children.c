@@ -149,7 +149,8 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
 
 static int fork_child(struct child *child)
 {
-    int control[2], status[2];
+    int control[2] = {-1, -1};
+    int status[2] = {-1, -1};
     pid_t master = getpid();
     int result = open_pipes(control, status);
 

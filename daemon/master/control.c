@@ -243,29 +243,29 @@ static void on_listener(struct watch *watch, uint32_t events)
         add_peer(control, fd);
 }
 
-int control_open(struct control *control, struct master *master, const char *text, char *error,
+int control_open(struct control *control, struct master *master, const char *address, char *error,
                  size_t size)
 {
-    struct framed_address address;
+    struct framed_address parsed;
     int result;
 
     *control = (struct control){.master = master, .listener.fd = -1};
-    if (!text)
+    if (!address)
         return 0;
     result = framed_framing_parse("u32be", &framing, error, size);
     if (result == 0)
         result = framed_framing_set_max(&framing, FRAMED_MESSAGE_LIMIT);
     if (result == 0)
-        result = framed_address_parse(text, &address, error, size);
-    if (result == 0 && address.kind != FRAMED_ADDRESS_UNIX) {
-        snprintf(error, size, "control: found \"%s\", allowed: a Unix socket, unix:PATH", text);
+        result = framed_address_parse(address, &parsed, error, size);
+    if (result == 0 && parsed.kind != FRAMED_ADDRESS_UNIX) {
+        snprintf(error, size, "control: found \"%s\", allowed: a Unix socket, unix:PATH", address);
         result = -EINVAL;
     }
     if (result == 0)
-        result = listener_open_unix(&address, BACKLOG, &control->listener, error, size);
+        result = listener_open_unix(&parsed, BACKLOG, &control->listener, error, size);
     if (result < 0)
         return result;
-    snprintf(control->group, sizeof(control->group), "%s", address.group);
+    snprintf(control->group, sizeof(control->group), "%s", parsed.group);
     return loop_add(&master->loop, &control->watch, control->listener.fd, EPOLLIN, on_listener);
 }
 

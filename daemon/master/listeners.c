@@ -284,8 +284,9 @@ int listeners_acquire(struct listeners *listeners, const struct framed_address *
     }
     if (taken > 0 && (wildcard || taken == count || (size_t)taken == max))
         return taken;
+    /* Each entry holds a reference of its own, even where two are the same listener. */
     while (taken > 0)
-        listeners_release(listeners, found[--taken]);
+        listeners_release(listeners, found[--taken]); // NOLINT(clang-analyzer-unix.Malloc)
     return result < 0 ? result : -EADDRNOTAVAIL;
 }
 

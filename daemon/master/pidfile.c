@@ -35,7 +35,7 @@ void pidfile_remove(const char *path)
 
     if (!file)
         return;
-    if (fgets(line, sizeof(line), file) && atoi(line) == getpid())
+    if (fgets(line, sizeof(line), file) && strtol(line, NULL, 10) == getpid())
         unlink(path);
     fclose(file);
 }

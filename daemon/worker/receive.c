@@ -54,7 +54,7 @@ static int poll_all(struct worker *worker, const struct limit *limit)
     };
     int more = ops->watch ? ops->watch(worker->handler, fds + 2) : 0;
     int timeout = limit->when_ms ? clock_left_ms(limit->when_ms, clock_ms()) : -1;
-    int ready = poll(fds, (nfds_t)(2 + more), timeout);
+    int ready = poll(fds, 2 + (nfds_t)more, timeout);
 
     if (ready == 0 && (timeout >= 0 && clock_ms() >= limit->when_ms))
         return 0;

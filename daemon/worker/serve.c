@@ -190,7 +190,7 @@ static int open_handler(struct worker *worker)
     struct framed_peer peer = {.connection = client->id};
     char address[FRAMED_ADDRESS_TEXT_SIZE];
     char local[FRAMED_ADDRESS_TEXT_SIZE];
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t length = sizeof(name);
     struct ucred credentials;
     socklen_t size = sizeof(credentials);

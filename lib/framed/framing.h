@@ -51,7 +51,10 @@ enum framed_kind {
     FRAMED_KIND_COUNT
 };
 
-enum framed_byte_order { FRAMED_BIG_ENDIAN, FRAMED_LITTLE_ENDIAN };
+enum framed_byte_order {
+    FRAMED_BIG_ENDIAN,
+    FRAMED_LITTLE_ENDIAN
+};
 
 /*
  * How messages are cut out of a stream. Filled by framed_framing_parse(); read by everybody,
@@ -65,10 +68,10 @@ struct framed_framing {
     uint8_t end_byte;             /* DECIMAL: the byte after the digits */
     bool has_trailer;             /* DECIMAL: a byte must follow the payload */
     uint8_t trailer;
-    bool strip_cr;                /* DELIMITED: one CR before the delimiter is not payload */
+    bool strip_cr; /* DELIMITED: one CR before the delimiter is not payload */
     uint8_t delimiter[FRAMED_TAIL_MAX];
     uint8_t delimiter_length;
-    size_t max_message;           /* bytes of payload; larger is FRAMED_OVERSIZE */
+    size_t max_message; /* bytes of payload; larger is FRAMED_OVERSIZE */
 };
 
 /* What a decoder keeps between two calls on the same, not yet complete, frame. Starts zeroed. */
@@ -113,10 +116,10 @@ int framed_framing_set_max(struct framed_framing *framing, size_t max_message);
 
 /*
  * Looks for one frame at the start of DATA (LENGTH bytes). FRAMED_OK and *FRAME says where it lies;
- * FRAMED_NEED_MORE and FRAME->need says how many bytes it has at least (always more than LENGTH, never
- * more than the largest message takes), then call again with the same first byte and more behind it;
- * else an error, final for the stream. An oversize message is one as soon as its length is known.
- * DECODER starts zeroed and is zeroed again by each FRAMED_OK.
+ * FRAMED_NEED_MORE and FRAME->need says how many bytes it has at least (always more than LENGTH,
+ * never more than the largest message takes), then call again with the same first byte and more
+ * behind it; else an error, final for the stream. An oversize message is one as soon as its length
+ * is known. DECODER starts zeroed and is zeroed again by each FRAMED_OK.
  */
 int framed_decode(const struct framed_framing *framing, struct framed_decoder *decoder,
                   const uint8_t *data, size_t length, struct framed_frame *frame);

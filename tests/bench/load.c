@@ -183,5 +183,7 @@ int main(int argc, char **argv)
             errx(1, "a connection failed");
     for (size_t i = 0; i < connections; i++)
         total += answered[i];
+    if (total == 0)
+        errx(1, "no reply within %s s", argv[5]);
     printf("%.0f\n", (double)total / seconds);
 }

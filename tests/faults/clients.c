@@ -8,6 +8,7 @@
 #include "support/until.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,12 +26,14 @@ static void reset(int fd)
     close(fd);
 }
 
-/* Writes replies' worth of messages until the server, which nobody reads, takes no more. */
+/* Sends messages whose replies nobody reads, until the server takes no more for a while. */
 static void stuff(int fd)
 {
     static const char messages[256 * 1024];
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
 
-    while (send(fd, messages, sizeof(messages), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+    while (poll(&room, 1, 300) > 0 &&
+           send(fd, messages, sizeof(messages), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
         ;
 }
 

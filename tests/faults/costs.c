@@ -45,8 +45,8 @@ START_TEST(starts_soon)
     at = strstr(text, "event=start ");
     at = at ? strstr(at, "start_ms=") : NULL;
     ck_assert_msg(at != NULL, "the log tells no start_ms");
-    printf("started in %d ms\n", atoi(at + strlen("start_ms=")));
-    ck_assert_int_lt(atoi(at + strlen("start_ms=")), START_MS);
+    printf("started in %d ms\n", (int)strtol(at + strlen("start_ms="), NULL, 10));
+    ck_assert_int_lt((int)strtol(at + strlen("start_ms="), NULL, 10), START_MS);
     free(text);
 }
 END_TEST

@@ -136,8 +136,8 @@ static pid_t handler_pid(struct framed_client *client)
 
     ck_assert_int_eq(framed_client_call(client, "!pid", 4, &data, &length), FRAMED_OK);
     memcpy(text, data, length < sizeof(text) ? length : 0);
-    ck_assert_int_gt(atoi(text), 1);
-    return atoi(text);
+    ck_assert_int_gt((int)strtol(text, NULL, 10), 1);
+    return (int)strtol(text, NULL, 10);
 }
 
 START_TEST(killed_between_messages)

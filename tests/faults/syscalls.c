@@ -68,7 +68,7 @@ static void count_calls(struct calls *calls)
         const char *result = strrchr(line, '=');
 
         if (strstr(line, "recvfrom(") == line || strstr(line, "<... recvfrom"))
-            calls->received += result && atoi(result + 1) > 0;
+            calls->received += result && (int)strtol(result + 1, NULL, 10) > 0;
         else if (strstr(line, "sendto(") == line)
             calls->sent++;
         else if (strncmp(line, "restart_syscall", 15) != 0 && strncmp(line, "---", 3) != 0) {

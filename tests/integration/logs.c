@@ -112,13 +112,17 @@ END_TEST
 
 START_TEST(messages_are_logged_only_when_asked)
 {
+    pid_t pids[WORKERS_MAX];
+
     daemon_start(SERVICE(""));
     client_once("unix:$DIR/x.sock", "netstring", "hello", "hello");
     status_wait_counter("it", "messages", 1);
     ck_assert(!log_has("event=message"));
+    ck_assert_uint_eq(status_workers("it", pids), 2);
     daemon_configure(SERVICE("log_messages = yes"));
     kill(daemon_pid(), SIGHUP);
     log_wait("event=reloaded");
+    status_wait_gone(pids, 2);
     client_once("unix:$DIR/x.sock", "netstring", "hello", "hello");
     log_wait("event=message", "bytes=5");
 }

@@ -7,7 +7,7 @@
 #include "support/until.h"
 
 #include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,7 +61,7 @@ START_TEST(workers_are_new_and_master_is_not)
         ck_assert_int_ne(before[i / 2], after[i % 2]);
     ck_assert_int_eq(status_number("pid"), daemon_pid());
     ck_assert_int_eq(status_number("generation"), 2);
-    ck_assert(UNTIL(!process_lives(before[0]) && !process_lives(before[1])));
+    status_wait_gone(before, 2);
     client_once("unix:$DIR/echo.sock", "u32be", "hello", "hello");
     ck_assert_int_eq(log_count("event=worker-exit", "signal"), 0);
 }
@@ -165,7 +165,7 @@ START_TEST(chosen_port_is_kept)
     char address[128];
 
     daemon_start("service echo { listen = \"tcp:127.0.0.1:0\" handler { builtin = echo } }\n");
-    strcpy(address, daemon_address("echo", 0));
+    snprintf(address, sizeof(address), "%s", daemon_address("echo", 0));
     reload_well();
     client_once(address, "u32be", "hello", "hello");
 }
@@ -175,16 +175,19 @@ START_TEST(changed_program_is_picked_up)
 {
     static const char script[] = "#!/bin/sh\nwhile read -r line; do echo \"one $line\"; done\n";
     static const char newer[] = "#!/bin/sh\nwhile read -r line; do echo \"two $line\"; done\n";
+    pid_t pids[WORKERS_MAX];
 
     daemon_write("handler", script);
     ck_assert_int_eq(chmod(expand("$DIR/handler"), 0755), 0);
     daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
                  "handler { command = {\"$DIR/handler\"} } }\n");
     client_once("unix:$DIR/x.sock", "line", "x", "one x");
+    ck_assert_uint_eq(status_workers("it", pids), 1);
     ck_assert_int_eq(unlink(expand("$DIR/handler")), 0);
     daemon_write("handler", newer);
     ck_assert_int_eq(chmod(expand("$DIR/handler"), 0755), 0);
     reload_well();
+    status_wait_gone(pids, 1);
     client_once("unix:$DIR/x.sock", "line", "x", "two x");
 }
 END_TEST

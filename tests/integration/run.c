@@ -16,7 +16,7 @@ START_TEST(port_zero_is_announced)
     daemon_run(1, "-l", "tcp:127.0.0.1:0", "--builtin", "echo");
     ck_assert_msg(strncmp(daemon_announced(0), "tcp:127.0.0.1:", 14) == 0, "%s",
                   daemon_announced(0));
-    ck_assert_int_gt(atoi(daemon_announced(0) + 14), 0);
+    ck_assert_int_gt((int)strtol(daemon_announced(0) + 14, NULL, 10), 0);
     client_once(daemon_announced(0), "u32be", "hello", "hello");
 }
 END_TEST

@@ -167,7 +167,7 @@ START_TEST(pid_file_comes_and_goes)
     daemon_start("pid_file = \"$DIR/framed.pid\"\n" SCRIPTED(""));
     text = read_whole(expand("$DIR/framed.pid"));
     ck_assert_ptr_nonnull(text);
-    ck_assert_int_eq(atoi(text), daemon_pid());
+    ck_assert_int_eq((int)strtol(text, NULL, 10), daemon_pid());
     free(text);
     daemon_stop();
     ck_assert_int_ne(access(expand("$DIR/framed.pid"), F_OK), 0);

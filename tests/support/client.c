@@ -66,17 +66,17 @@ void client_expect_end(struct framed_client *client)
     ck_assert_int_eq(framed_client_receive(client, &data, &length), -ENODATA);
 }
 
-int raw_connect(const char *text)
+int raw_connect(const char *address)
 {
     const struct timeval bound = {.tv_sec = BOUND_MS / 1000};
-    struct framed_address address;
+    struct framed_address parsed;
     char error[512] = "";
     int fd;
 
-    ck_assert_msg(framed_address_parse(expand(text), &address, error, sizeof(error)) == 0, "%s",
+    ck_assert_msg(framed_address_parse(expand(address), &parsed, error, sizeof(error)) == 0, "%s",
                   error);
-    fd = framed_connect(&address, BOUND_MS, error, sizeof(error));
-    ck_assert_msg(fd >= 0, "%s: %s", text, error);
+    fd = framed_connect(&parsed, BOUND_MS, error, sizeof(error));
+    ck_assert_msg(fd >= 0, "%s: %s", address, error);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof(bound));
     return fd;

@@ -65,19 +65,19 @@ const char *expand(const char *text)
     return buffer;
 }
 
-char *read_whole(const char *name)
+char *read_whole(const char *file)
 {
-    FILE *file = fopen(name, "re");
+    FILE *stream = fopen(file, "re");
     char *text = NULL;
     size_t size = 0;
 
-    if (!file)
+    if (!stream)
         return NULL;
-    if (getdelim(&text, &size, '\0', file) < 0) {
+    if (getdelim(&text, &size, '\0', stream) < 0) {
         free(text);
         text = strdup("");
     }
-    fclose(file);
+    fclose(stream);
     return text;
 }
 
@@ -101,7 +101,7 @@ static void guard(int fd)
     char good;
 
     setsid();
-    if (read(fd, &good, 1) != 1) {
+    if (read(fd, &good, 1) != 1 || getenv("TEST_SHOW_LOG")) {
         char *text = read_whole(expand("$DIR/log"));
         size_t length = text ? strlen(text) : 0;
 
@@ -172,8 +172,7 @@ static void run_child(const char *const *arguments, int err_fd)
     dup2(err_fd, STDERR_FILENO);
     for (size_t i = 0; arguments[i] && count < ARGUMENTS_MAX - 1; i++)
         words[count++] = strdup(expand(arguments[i]));
-    execv(words[0], (char *const *)(uintptr_t)words);
-    _exit(127);
+    process_exec(words);
 }
 
 void daemon_launch(const char *const *arguments, int err_fd)

@@ -1,7 +1,8 @@
 /*
  * One real framed for each test, in a private directory. What a test starts here ends with it:
  * daemon_teardown() stops it in order and fails the test when anything is left behind, and a test
- * that fails or is killed takes its framed with it.
+ * that fails or is killed takes its framed with it, and shows its log (TEST_SHOW_LOG=1: every
+ * test).
  *
  * In configurations and arguments, $DIR stands for the private directory, $HANDLERS for the folder
  * of the test handlers' binaries, $SOURCE for the source tree.

@@ -7,22 +7,14 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Only the first is told: what follows is often its consequence. */
-static void trouble(struct load *load, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void trouble(struct load *load, const char *format, ...)
+static void trouble(struct load *load, const char *what, const char *why)
 {
-    va_list arguments;
-
-    if (atomic_flag_test_and_set(&load->trouble_told))
-        return;
-    va_start(arguments, format);
-    vsnprintf(load->first_trouble, sizeof(load->first_trouble), format, arguments);
-    va_end(arguments);
+    if (!atomic_flag_test_and_set(&load->trouble_told))
+        snprintf(load->first_trouble, sizeof(load->first_trouble), "%s: %s", what, why);
 }
 
 static struct framed_client *connect_client(struct load *load)
@@ -33,7 +25,7 @@ static struct framed_client *connect_client(struct load *load)
     if (framed_client_open(load->target, load->framing, 0, BOUND_MS, &client, error,
                            sizeof(error)) < 0) {
         load->broken++;
-        trouble(load, "connect: %s", error);
+        trouble(load, "connect", error);
         nap(1); /* nobody listens: do not turn */
     }
     return client;
@@ -49,12 +41,13 @@ static enum exchange exchange(struct load *load, struct framed_client *client, c
 {
     const void *data;
     size_t length;
+    char found[128];
     int result = framed_client_call(client, text, strlen(text), &data, &length);
 
     if (result == -ENODATA)
         return ENDED;
     if (result != FRAMED_OK) {
-        trouble(load, "%s: %s", text, result < 0 ? strerror(-result) : framed_verdict_word(result));
+        trouble(load, text, result < 0 ? strerror(-result) : framed_verdict_word(result));
         return BROKEN;
     }
     if (length == strlen(text) && memcmp(data, text, length) == 0) {
@@ -62,8 +55,8 @@ static enum exchange exchange(struct load *load, struct framed_client *client, c
         return ANSWERED;
     }
     load->wrong++;
-    trouble(load, "%s: the reply is \"%.*s\"", text, (int)(length < 80 ? length : 80),
-            (const char *)data);
+    snprintf(found, sizeof(found), "the reply is \"%.*s\"", (int)length, (const char *)data);
+    trouble(load, text, found);
     return BROKEN;
 }
 
@@ -77,7 +70,7 @@ static void ask_once(struct load *load, const char *text)
         return;
     result = exchange(load, client, text);
     if (result == ENDED)
-        trouble(load, "%s: closed without a reply", text);
+        trouble(load, text, "closed without a reply");
     if (result != ANSWERED && load->wrong == wrong)
         load->broken++;
     framed_client_free(client);

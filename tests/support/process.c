@@ -44,7 +44,9 @@ char process_state(pid_t pid)
 {
     char state[4];
 
-    return stat_field(pid, 3, state, sizeof(state)) ? state[0] : '\0';
+    if (!stat_field(pid, 3, state, sizeof(state)))
+        return '\0';
+    return state[0];
 }
 
 bool process_lives(pid_t pid)
@@ -58,7 +60,7 @@ static pid_t parent_of(pid_t pid)
 {
     char parent[16];
 
-    return stat_field(pid, 4, parent, sizeof(parent)) ? atoi(parent) : 0;
+    return stat_field(pid, 4, parent, sizeof(parent)) ? (int)strtol(parent, NULL, 10) : 0;
 }
 
 long process_cpu_ms(pid_t pid)
@@ -67,7 +69,7 @@ long process_cpu_ms(pid_t pid)
 
     if (!stat_field(pid, 14, user, sizeof(user)) || !stat_field(pid, 15, system, sizeof(system)))
         return -1;
-    return (atol(user) + atol(system)) * 1000 / sysconf(_SC_CLK_TCK);
+    return (strtol(user, NULL, 10) + strtol(system, NULL, 10)) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
 static bool descends(pid_t pid, pid_t root)
@@ -87,7 +89,8 @@ static size_t collect(pid_t root, bool deep, pid_t *pids, size_t max)
     size_t count = 0;
 
     while (folder && (entry = readdir(folder)) && count < max) {
-        pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+        pid_t pid =
+            isdigit((unsigned char)entry->d_name[0]) ? (int)strtol(entry->d_name, NULL, 10) : 0;
 
         if (pid > 0 && process_lives(pid) && (deep ? descends(pid, root) : parent_of(pid) == root))
             pids[count++] = pid;
@@ -123,22 +126,22 @@ int process_descriptors(pid_t pid)
     return count;
 }
 
-long process_sum(pid_t pid, const char *name, const char *const *keys)
+long process_sum(pid_t pid, const char *file, const char *const *keys)
 {
     char path[64];
     char line[256];
     long sum = 0;
-    FILE *file;
+    FILE *stream;
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    file = fopen(path, "re");
-    if (!file)
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    stream = fopen(path, "re");
+    if (!stream)
         return -1;
-    while (fgets(line, sizeof(line), file))
+    while (fgets(line, sizeof(line), stream))
         for (size_t i = 0; keys[i]; i++)
             if (strncmp(line, keys[i], strlen(keys[i])) == 0)
-                sum += atol(line + strlen(keys[i]));
-    fclose(file);
+                sum += strtol(line + strlen(keys[i]), NULL, 10);
+    fclose(stream);
     return sum;
 }
 
@@ -157,6 +160,16 @@ void process_title(pid_t pid, char *title, size_t size)
     title[got] = '\0';
 }
 
+void process_exec(const char *const *arguments)
+{
+    char *const *words;
+
+    memcpy(&words, &arguments,
+           sizeof(words)); /* execv(3) writes to none, and says so in its text */
+    execv(words[0], words);
+    _exit(127);
+}
+
 static void run_child(const char *const *arguments, int out, int err) __attribute__((noreturn));
 static void run_child(const char *const *arguments, int out, int err)
 {
@@ -166,8 +179,7 @@ static void run_child(const char *const *arguments, int out, int err)
     dup2(nothing, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
-    execv(arguments[0], (char *const *)(uintptr_t)arguments);
-    _exit(127);
+    process_exec(arguments);
 }
 
 static void take(int fd, char *text, size_t size)

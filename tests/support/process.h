@@ -34,6 +34,9 @@ long process_cpu_ms(pid_t pid);
 /* The words of /proc/PID/cmdline, the first one only. */
 void process_title(pid_t pid, char *title, size_t size);
 
+/* Becomes the program ARGUMENTS[0], in a child. */
+void process_exec(const char *const *arguments) __attribute__((noreturn));
+
 struct output {
     int status;      /* exit status; 128 and the signal when killed */
     char out[16384]; /* standard output, and what was written to standard error; terminated */

@@ -1,6 +1,7 @@
 #include "support/status.h"
 
 #include "support/daemon.h"
+#include "support/process.h"
 #include "support/until.h"
 
 #include <framed/client.h>
@@ -91,6 +92,12 @@ pid_t status_wait_busy(const char *service, const char *activity)
     ck_assert_msg(UNTIL(find_workers(service, activity, pids) == 1), "not one worker of %s is %s",
                   service, activity);
     return pids[0];
+}
+
+void status_wait_gone(const pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(UNTIL(!process_lives(pids[i])), "worker %d lives", (int)pids[i]);
 }
 
 void status_wait_workers(const char *service, size_t count)

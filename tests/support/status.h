@@ -21,6 +21,9 @@ size_t status_workers(const char *service, pid_t pids[WORKERS_MAX]);
 /* The pid of SERVICE's one busy worker, when it is in ACTIVITY ("reading", "handling"…); waits. */
 pid_t status_wait_busy(const char *service, const char *activity);
 
+/* Waits until none of these workers lives: until then they may take a connection yet. */
+void status_wait_gone(const pid_t *pids, size_t count);
+
 /* Waits until the number of ready workers, or the counter, is COUNT; fails without. */
 void status_wait_workers(const char *service, size_t count);
 void status_wait_counter(const char *service, const char *path, long long count);

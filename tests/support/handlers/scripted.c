@@ -69,13 +69,13 @@ static void do_pair(const char *rest)
 static void do_late(const char *rest)
 {
     reply_text("in time");
-    usleep((useconds_t)atoi(rest) * 1000);
+    usleep((useconds_t)strtol(rest, NULL, 10) * 1000);
     reply_text("one too many");
 }
 
 static void do_die(const char *rest)
 {
-    _exit(atoi(rest));
+    _exit((int)strtol(rest, NULL, 10));
 }
 
 static void do_half(const char *rest)
@@ -109,7 +109,7 @@ static void do_flood(const char *rest)
 
 static void do_slow(const char *rest)
 {
-    usleep((useconds_t)atoi(rest) * 1000);
+    usleep((useconds_t)strtol(rest, NULL, 10) * 1000);
     reply_text("slow");
 }
 
@@ -132,8 +132,8 @@ static void do_descriptors(const char *rest)
 
     (void)rest;
     while (folder && (entry = readdir(folder)))
-        if (entry->d_name[0] != '.' && atoi(entry->d_name) < 64)
-            open_here[atoi(entry->d_name)] = true;
+        if (entry->d_name[0] != '.' && (int)strtol(entry->d_name, NULL, 10) < 64)
+            open_here[(int)strtol(entry->d_name, NULL, 10)] = true;
     for (int fd = 0; folder && fd < 64; fd++)
         if (open_here[fd] && fd != dirfd(folder))
             snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d", text[0] ? " " : "",
