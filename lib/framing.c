@@ -120,9 +120,11 @@ static void explain_unknown(const char *text, char *error, size_t size)
 
     append(error, size, &used, "unknown framing \"", text, "\"");
     if (nearest)
-        append(error, size, &used, ", did you mean \"", nearest, "\"?");
+        append(error, size, &used, "; did you mean \"", nearest, "\"? allowed: ");
+    else
+        append(error, size, &used, "; allowed: ", "", "");
     for (const struct framed_preset *preset = presets; preset->name; preset++)
-        append(error, size, &used, preset == presets ? "; allowed: " : ", ", preset->name, "");
+        append(error, size, &used, preset == presets ? "" : ", ", preset->name, "");
 }
 
 int framed_framing_parse(const char *text, struct framed_framing *framing, char *error, size_t size)

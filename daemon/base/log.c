@@ -1,16 +1,14 @@
 /* See log.h. A line is put together in one buffer on the stack and leaves in one write(2). */
 #include "base/log.h"
 
-#include "config/config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +32,7 @@ static struct {
     int fd;
     char *file;
     bool journal; /* standard error is the journal: priorities, no times */
+    bool socket;  /* standard error is a socket */
     char service[64];
     int slot;
     unsigned lost; /* lines that nobody took */
@@ -147,20 +146,14 @@ static void append_start(struct line *line, int level, const char *event)
         append_field(line, &LOG_INT("slot", sink.slot));
 }
 
-/*
- * Nobody may be stopped by the reader of a log: a line that a full pipe or a stopped terminal does
- * not take at once is counted, and the next line says how many were lost.
- */
+/* A line that is not taken at once is counted, and the next line says how many were lost. */
 static void put(const struct line *line)
 {
-    struct pollfd ready = {.fd = sink.fd, .events = POLLOUT};
+    ssize_t written = sink.socket
+                          ? send(sink.fd, line->text, line->length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                          : write(sink.fd, line->text, line->length);
 
-    if (sink.target == LOG_TARGET_STDERR && poll(&ready, 1, 0) <= 0)
-        sink.lost++;
-    else if (write(sink.fd, line->text, line->length) < 0)
-        sink.lost++;
-    else
-        sink.lost = 0;
+    sink.lost = written < 0 ? sink.lost + 1 : 0;
 }
 
 void log_write(int level, const char *event, const struct log_field *fields)
@@ -213,9 +206,34 @@ static int open_file(const char *file)
     return fd < 0 ? -errno : fd;
 }
 
+/*
+ * Nobody may be stopped by the reader of a log: not by a full pipe, not by a terminal that was told
+ * to wait. Standard error is shared with whoever started us, and must stay as it is for them; so a
+ * pipe or a terminal is opened once more, for us alone, without blocking.
+ */
+static int open_stderr(void)
+{
+    struct stat status;
+    int fd = -1;
+
+    /* Once we are somebody else it could not be opened any more. */
+    if (sink.target == LOG_TARGET_STDERR && sink.fd > STDERR_FILENO)
+        return sink.fd;
+    if (fstat(STDERR_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
+        fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? STDERR_FILENO : fd;
+}
+
+static bool is_socket(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 static void use_descriptor(int fd)
 {
-    if (sink.fd > STDERR_FILENO)
+    if (sink.fd > STDERR_FILENO && sink.fd != fd)
         close(sink.fd);
     sink.fd = fd;
 }
@@ -224,22 +242,24 @@ int log_open(const struct log_settings *settings)
 {
     bool to_file = settings->target == LOG_TARGET_FILE;
     char *file = to_file ? strdup(settings->file) : NULL;
-    int fd = STDERR_FILENO;
+    int fd;
 
-    if (to_file) {
+    if (to_file)
         fd = file ? open_file(file) : -ENOMEM;
-        if (fd < 0) {
-            free(file);
-            return fd;
-        }
+    else
+        fd = open_stderr();
+    if (fd < 0) {
+        free(file);
+        return fd;
     }
     use_descriptor(fd);
     free(sink.file);
     sink.file = file;
-    sink.target = (enum log_target)settings->target;
-    sink.format = (enum log_format)settings->format;
+    sink.target = settings->target;
+    sink.format = settings->format;
     sink.level = settings->level;
     sink.journal = sink.target == LOG_TARGET_STDERR && stderr_is_journal();
+    sink.socket = is_socket(fd);
     if (sink.target == LOG_TARGET_SYSLOG)
         openlog("framed", LOG_PID | LOG_NDELAY, LOG_DAEMON);
     return 0;
@@ -266,7 +286,7 @@ void log_set_identity(const char *service, int slot)
 
 int log_descriptor(void)
 {
-    return sink.target == LOG_TARGET_FILE ? sink.fd : -1;
+    return sink.fd > STDERR_FILENO ? sink.fd : -1;
 }
 
 const char *log_errno_text(int error)

@@ -51,11 +51,22 @@ struct log_field {
 #define log_info(event, ...) log_write(LOG_INFO, (event), LOG_FIELDS(__VA_ARGS__))
 #define log_debug(event, ...) log_write(LOG_DEBUG, (event), LOG_FIELDS(__VA_ARGS__))
 
+enum log_target {
+    LOG_TARGET_STDERR,
+    LOG_TARGET_FILE,
+    LOG_TARGET_SYSLOG
+};
+
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON
+};
+
 /* Where and how to write; the strings are copied. */
 struct log_settings {
-    int target; /* enum log_target of config/config.h */
-    int format; /* enum log_format */
-    int level;  /* syslog level: less urgent events are dropped */
+    enum log_target target;
+    enum log_format format;
+    int level; /* syslog level: less urgent events are dropped */
     const char *file;
 };
 

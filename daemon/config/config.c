@@ -33,6 +33,14 @@ void service_deinit(struct service_config *service)
     free_words(service->handler.command);
 }
 
+struct log_settings config_log_settings(const struct config *config)
+{
+    return (struct log_settings){.target = config->log_target,
+                                 .format = config->log_format,
+                                 .level = config->log_level,
+                                 .file = config->log_file};
+}
+
 void config_free(struct config *config)
 {
     if (!config)

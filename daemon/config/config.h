@@ -6,6 +6,8 @@
 #ifndef FRAMED_CONFIG_CONFIG_H
 #define FRAMED_CONFIG_CONFIG_H
 
+#include "base/log.h"
+
 #include <framed/address.h>
 #include <framed/framing.h>
 
@@ -29,15 +31,6 @@ enum handler_builtin {
 enum handler_codec {
     CODEC_LINE,
     CODEC_FRAME
-};
-enum log_target {
-    LOG_TARGET_STDERR,
-    LOG_TARGET_FILE,
-    LOG_TARGET_SYSLOG
-};
-enum log_format {
-    LOG_FORMAT_TEXT,
-    LOG_FORMAT_JSON
 };
 
 /* `handler { }` */
@@ -128,6 +121,9 @@ void config_print(const struct config *config, FILE *to);
 
 /* Writes the options of `framed run`, one a line, from the schema. */
 void config_print_options(FILE *to);
+
+/* What `log`, `log_format` and `log_level` say; the strings stay CONFIG's. */
+struct log_settings config_log_settings(const struct config *config);
 
 /* Frees CONFIG and all in it; NULL is harmless. */
 void config_free(struct config *config);

@@ -243,7 +243,7 @@ static char *absolute_pattern(const struct file *file, const char *pattern)
             *to++ = '\\';
         *to++ = file->name[i];
     }
-    strcpy(to, pattern);
+    memcpy(to, pattern, strlen(pattern) + 1);
     return made;
 }
 

@@ -228,6 +228,18 @@ static void add_peer(struct control *control, int fd)
     control->peer_count++;
 }
 
+/* Peers that connect and say nothing must not lock others out. Who waits for a reload stays. */
+static void drop_oldest(struct control *control)
+{
+    struct peer *oldest = NULL;
+
+    for (struct peer *peer = control->peers; peer; peer = peer->next)
+        if (peer->deadline_ms && (!oldest || peer->deadline_ms <= oldest->deadline_ms))
+            oldest = peer;
+    if (oldest)
+        drop(oldest);
+}
+
 static void on_listener(struct watch *watch, uint32_t events)
 {
     struct control *control =
@@ -237,6 +249,8 @@ static void on_listener(struct watch *watch, uint32_t events)
     (void)events;
     if (fd < 0)
         return;
+    if (control->peer_count >= PEERS_MAX)
+        drop_oldest(control);
     if (control->peer_count >= PEERS_MAX)
         close(fd);
     else

@@ -159,10 +159,7 @@ static void run(struct master *master)
 static int open_first_log(const struct config *config, const struct identity *identity, char *error,
                           size_t size)
 {
-    const struct log_settings settings = {.target = (int)config->log_target,
-                                          .format = (int)config->log_format,
-                                          .level = config->log_level,
-                                          .file = config->log_file};
+    const struct log_settings settings = config_log_settings(config);
     int result = log_open(&settings);
 
     if (result < 0) {
@@ -171,7 +168,7 @@ static int open_first_log(const struct config *config, const struct identity *id
         return result;
     }
     /* So that it can be opened again as whom we are about to become. */
-    if (identity->change && log_descriptor() >= 0 &&
+    if (identity->change && settings.target == LOG_TARGET_FILE &&
         fchown(log_descriptor(), identity->uid, identity->gid) < 0)
         return -errno;
     return 0;

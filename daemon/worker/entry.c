@@ -61,10 +61,7 @@ static void forget_systemd(void)
 /* The master's log is still that of the configuration before. */
 static void open_log(const struct config *config)
 {
-    const struct log_settings settings = {.target = (int)config->log_target,
-                                          .format = (int)config->log_format,
-                                          .level = config->log_level,
-                                          .file = config->log_file};
+    const struct log_settings settings = config_log_settings(config);
     int result = log_open(&settings);
 
     if (result < 0)

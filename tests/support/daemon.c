@@ -102,9 +102,13 @@ static void guard(int fd)
 
     setsid();
     if (read(fd, &good, 1) != 1 || getenv("TEST_SHOW_LOG")) {
-        char *text = read_whole(expand("$DIR/log"));
-        size_t length = text ? strlen(text) : 0;
+        char path[sizeof(self.directory) + sizeof("/log")];
+        char *text;
+        size_t length;
 
+        snprintf(path, sizeof(path), "%s/log", self.directory);
+        text = read_whole(path);
+        length = text ? strlen(text) : 0;
         fprintf(stderr, "---- log of %s\n%s----\n", self.directory,
                 length > 6000 ? text + length - 6000
                 : text        ? text

@@ -66,24 +66,10 @@ END_TEST
 /* Strings that a file must quote, as they come from a command line. */
 START_TEST(strange_strings_survive_printing)
 {
-    static const char *const strange[] = {"\"",
-                                          "\\",
-                                          "\\\"",
-                                          "'",
-                                          "${HOME}",
-                                          "$",
-                                          "\n",
-                                          "a\tb\r\n",
-                                          "#",
-                                          "// /* */",
-                                          "{a, b}",
-                                          " ",
-                                          "\xc3\xa4\xe2",
-                                          "\x01\x7f",
-                                          "\\n",
-                                          "\\x41\\101",
-                                          "\x1b[1m\x01"
-                                          "1"};
+    static const char *const strange[] = {
+        "\"",           "\\",       "\\\"", "'",          "${HOME}",     "$",
+        "\n",           "a\tb\r\n", "#",    "// /* */",   "{a, b}",      " ",
+        "\xc3\xa4\xe2", "\x01\x7f", "\\n",  "\\x41\\101", "\x1b[1m\x01!"};
     char error[CONFIG_ERROR_SIZE];
     struct config *config;
 

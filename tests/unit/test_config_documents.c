@@ -9,6 +9,7 @@
 #include "config/values.h"
 
 #include <ctype.h>
+#include <glob.h>
 
 #define TEXT_SIZE 65536
 
@@ -261,6 +262,23 @@ START_TEST(the_quickstart_is_right)
 }
 END_TEST
 
+START_TEST(the_examples_are_right)
+{
+    glob_t found = {0};
+
+    ck_assert_int_eq(glob(source_path("conf/examples/*/framed.conf"), 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char error[CONFIG_ERROR_SIZE] = "";
+        struct config *config = NULL;
+
+        ck_assert_msg(config_load(found.gl_pathv[i], &config, error, sizeof(error)) == 0, "%s",
+                      error);
+        config_free(config);
+    }
+    globfree(&found);
+}
+END_TEST
+
 /* Each key can be found again by what it is called, in a file and on a command line. */
 START_TEST(names_are_unique)
 {
@@ -299,6 +317,7 @@ int main(void)
     tcase_add_test(documents, the_manual_has_no_other_key);
     tcase_add_test(documents, help_has_every_option);
     tcase_add_test(documents, the_quickstart_is_right);
+    tcase_add_test(documents, the_examples_are_right);
     tcase_add_test(documents, names_are_unique);
     suite_add_tcase(suite, documents);
     srunner_run_all(runner, CK_ENV);

@@ -211,7 +211,7 @@ START_TEST(more_errors_than_fit_are_counted)
     char error[CONFIG_ERROR_SIZE];
     struct config *config;
     unsigned shown = 1;
-    unsigned more;
+    char wanted[64];
     const char *tail;
 
     for (int i = 0; i < 100; i++)
@@ -229,8 +229,8 @@ START_TEST(more_errors_than_fit_are_counted)
     tail = strrchr(error, '\n');
     for (const char *at = error; at < tail; at++)
         shown += *at == '\n';
-    ck_assert_int_eq(sscanf(tail, "\n... and %u more errors", &more), 1);
-    ck_assert_uint_eq(shown + more, 100);
+    snprintf(wanted, sizeof(wanted), "\n... and %u more errors", 100 - shown);
+    ck_assert_str_eq(tail, wanted);
 }
 END_TEST
 

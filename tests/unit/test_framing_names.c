@@ -49,14 +49,14 @@ static void check_unknown(const char *text, const char *message)
 
 START_TEST(test_unknown_name_gets_the_nearest)
 {
-    check_unknown("u32b", "\"u32b\", did you mean \"u32be\"?");
+    check_unknown("u32b", "\"u32b\"; did you mean \"u32be\"?");
     check_unknown("U32LE", "did you mean \"u32le\"?");
     check_unknown("net-string", "did you mean \"netstring\"?");
     check_unknown("null", "did you mean \"nul\"?");
     check_unknown("lines", "did you mean \"line\"?");
     check_unknown("protobuf", "unknown framing \"protobuf\"; allowed: u8, u16be, ");
     check_unknown("", "unknown framing \"\"; allowed: u8, ");
-    check_unknown("u8 ", "unknown framing \"u8 \", did you mean \"u8\"?");
+    check_unknown("u8 ", "unknown framing \"u8 \"; did you mean \"u8\"?");
 }
 END_TEST
 

@@ -1,8 +1,6 @@
 /* The log: what a line looks like in each format, and that nobody waits for its reader. */
 #include "base/log.h"
 
-#include "config/config.h"
-
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +16,7 @@ static char text[8192];
 static void open_log(enum log_format format, int level)
 {
     const struct log_settings settings = {
-        .target = LOG_TARGET_FILE, .format = (int)format, .level = level, .file = file};
+        .target = LOG_TARGET_FILE, .format = format, .level = level, .file = file};
 
     ck_assert_int_eq(log_open(&settings), 0);
 }
