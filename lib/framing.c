@@ -2,8 +2,8 @@
 #include <framed/framing.h>
 
 #include "framing/kind.h"
+#include "nearest.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,48 +57,14 @@ static const char *const words[] = {
 };
 _Static_assert(COUNT(words) == FRAMED_VERDICT_COUNT, "each verdict has its word");
 
-/* How many letters must be put in, left out or changed to make A of B, whatever their case. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[FRAMED_FRAMING_NAME_SIZE];
-    size_t width = strlen(b);
-
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= width; j++) {
-            int same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-            size_t least = same ? diagonal : diagonal + 1;
-
-            if (least > row[j] + 1)
-                least = row[j] + 1;
-            if (least > row[j - 1] + 1)
-                least = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = least;
-        }
-    }
-    return row[width];
-}
-
-/* The preset that TEXT was probably meant to be: at most half of its letters differ. Or NULL. */
 static const char *nearest_preset(const char *text)
 {
-    const char *nearest = NULL;
-    size_t least = SIZE_MAX;
+    struct framed_nearest nearest;
 
-    for (const struct framed_preset *preset = presets; preset->name; preset++) {
-        size_t distance = edit_distance(text, preset->name);
-
-        if (distance < least && distance * 2 <= strlen(preset->name)) {
-            nearest = preset->name;
-            least = distance;
-        }
-    }
-    return nearest;
+    framed_nearest_init(&nearest, text);
+    for (const struct framed_preset *preset = presets; preset->name; preset++)
+        framed_nearest_consider(&nearest, preset->name);
+    return nearest.best;
 }
 
 /* Adds BEFORE, WORD (as much as a name can have) and AFTER to the text in ERROR (SIZE bytes), of

@@ -1,8 +1,8 @@
 /* The command line of `framed run`: each option is a key of the schema. */
 #include "config/config.h"
 #include "config/draft.h"
-#include "config/suggest.h"
 #include "config/values.h"
+#include "nearest.h"
 
 #include <string.h>
 
@@ -45,21 +45,21 @@ static const struct schema_row *find_option(const char *name)
 static void report_unknown(struct arguments *arguments, const char *name)
 {
     char options[KEY_COUNT][SCHEMA_NAME_SIZE];
-    struct suggest suggest;
+    struct framed_nearest nearest;
     char quoted[REPORT_QUOTED_SIZE];
 
-    suggest_init(&suggest, name);
-    suggest_consider(&suggest, "--print-config");
-    suggest_consider(&suggest, "--help");
+    framed_nearest_init(&nearest, name);
+    framed_nearest_consider(&nearest, "--print-config");
+    framed_nearest_consider(&nearest, "--help");
     for (int key = 0; key < KEY_COUNT; key++) {
         schema_option(schema_row((enum schema_key)key), options[key]);
         if (key != KEY_COMMAND)
-            suggest_consider(&suggest, options[key]);
+            framed_nearest_consider(&nearest, options[key]);
     }
     report_quote(name, quoted);
-    if (suggest.best)
+    if (nearest.best)
         report_add(arguments->draft->report, &(struct place){0},
-                   "unknown option \"%s\"; did you mean \"%s\"?", quoted, suggest.best);
+                   "unknown option \"%s\"; did you mean \"%s\"?", quoted, nearest.best);
     else
         report_add(arguments->draft->report, &(struct place){0},
                    "unknown option \"%s\"; `framed run --help` lists all", quoted);

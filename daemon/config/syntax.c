@@ -2,7 +2,7 @@
 
 #include "config/report.h"
 #include "config/schema.h"
-#include "config/suggest.h"
+#include "nearest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,21 +56,21 @@ void syntax_report_unknown(struct report *report, const struct place *place, con
     enum schema_section where = section_named(section);
     const char *home = home_of(name);
     const char *known;
-    struct suggest suggest;
+    struct framed_nearest nearest;
     char quoted[REPORT_QUOTED_SIZE];
     char all[NAMES_SIZE] = "";
     char hint[SCHEMA_NAME_SIZE * 2] = "";
     size_t used = 0;
 
-    suggest_init(&suggest, name);
+    framed_nearest_init(&nearest, name);
     for (size_t n = 0; (known = nth_name(where, n)); n++) {
-        suggest_consider(&suggest, known);
+        framed_nearest_consider(&nearest, known);
         used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", n > 0 ? ", " : "", known);
     }
     if (home)
         snprintf(hint, sizeof(hint), "; its place is %s;", home);
-    else if (suggest.best)
-        snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", suggest.best);
+    else if (nearest.best)
+        snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", nearest.best);
     report_add(report, place, "unknown key \"%s\" %s%s%s allowed: %s", report_quote(name, quoted),
                where == SECTION_GLOBAL ? "at the top level" : "in ",
                where == SECTION_GLOBAL ? "" : section, hint[0] != '\0' ? hint : ",", all);

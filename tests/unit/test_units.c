@@ -1,6 +1,6 @@
 /* Sizes, times and counts as people write them, and the guess at what a typing error meant. */
-#include "config/suggest.h"
 #include "config/units.h"
+#include "nearest.h"
 
 #include <check.h>
 #include <errno.h>
@@ -162,16 +162,16 @@ END_TEST
 
 START_TEST(distance_counts_typing_errors)
 {
-    ck_assert_uint_eq(suggest_distance("", ""), 0);
-    ck_assert_uint_eq(suggest_distance("", "abc"), 3);
-    ck_assert_uint_eq(suggest_distance("idle", "idle"), 0);
-    ck_assert_uint_eq(suggest_distance("idel", "idle"), 1); /* swapped */
-    ck_assert_uint_eq(suggest_distance("ide", "idle"), 1);  /* left out */
-    ck_assert_uint_eq(suggest_distance("iddle", "idle"), 1);
-    ck_assert_uint_eq(suggest_distance("idla", "idle"), 1);
-    ck_assert_uint_eq(suggest_distance("max-reply", "max_reply"), 0);
-    ck_assert_uint_eq(suggest_distance("kitten", "sitting"), 3);
-    ck_assert_uint_eq(suggest_distance("123456789012345678901234567890123", "a"), SIZE_MAX);
+    ck_assert_uint_eq(framed_nearest_distance("", ""), 0);
+    ck_assert_uint_eq(framed_nearest_distance("", "abc"), 3);
+    ck_assert_uint_eq(framed_nearest_distance("idle", "idle"), 0);
+    ck_assert_uint_eq(framed_nearest_distance("idel", "idle"), 1); /* swapped */
+    ck_assert_uint_eq(framed_nearest_distance("ide", "idle"), 1);  /* left out */
+    ck_assert_uint_eq(framed_nearest_distance("iddle", "idle"), 1);
+    ck_assert_uint_eq(framed_nearest_distance("idla", "idle"), 1);
+    ck_assert_uint_eq(framed_nearest_distance("max-reply", "max_reply"), 0);
+    ck_assert_uint_eq(framed_nearest_distance("kitten", "sitting"), 3);
+    ck_assert_uint_eq(framed_nearest_distance("123456789012345678901234567890123", "a"), SIZE_MAX);
 }
 END_TEST
 
@@ -188,15 +188,15 @@ START_TEST(only_what_is_near_is_suggested)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct suggest suggest;
+        struct framed_nearest nearest;
 
-        suggest_init(&suggest, rows[i].wanted);
+        framed_nearest_init(&nearest, rows[i].wanted);
         for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-            suggest_consider(&suggest, names[n]);
+            framed_nearest_consider(&nearest, names[n]);
         if (rows[i].best)
-            ck_assert_pstr_eq(suggest.best, rows[i].best);
+            ck_assert_pstr_eq(nearest.best, rows[i].best);
         else
-            ck_assert_msg(!suggest.best, "\"%s\" suggests %s", rows[i].wanted, suggest.best);
+            ck_assert_msg(!nearest.best, "\"%s\" suggests %s", rows[i].wanted, nearest.best);
     }
 }
 END_TEST

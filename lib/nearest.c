@@ -1,5 +1,6 @@
-#include "config/suggest.h"
+#include "nearest.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -7,9 +8,14 @@
 /* No key is that long; what is longer is near to nothing. */
 #define LENGTH_MAX 32
 
+static char plain(char letter)
+{
+    return (char)(letter == '-' ? '_' : tolower((unsigned char)letter));
+}
+
 static bool same(char a, char b)
 {
-    return (a == '-' ? '_' : a) == (b == '-' ? '_' : b);
+    return plain(a) == plain(b);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -17,7 +23,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t suggest_distance(const char *a, const char *b)
+size_t framed_nearest_distance(const char *a, const char *b)
 {
     size_t length_a = strlen(a);
     size_t length_b = strlen(b);
@@ -40,18 +46,18 @@ size_t suggest_distance(const char *a, const char *b)
     return rows[length_a][length_b];
 }
 
-void suggest_init(struct suggest *suggest, const char *wanted)
+void framed_nearest_init(struct framed_nearest *nearest, const char *wanted)
 {
     /* One error in three letters is as far as a guess helps. */
-    *suggest = (struct suggest){.wanted = wanted, .distance = (strlen(wanted) + 2) / 3 + 1};
+    *nearest = (struct framed_nearest){.wanted = wanted, .distance = (strlen(wanted) + 2) / 3 + 1};
 }
 
-void suggest_consider(struct suggest *suggest, const char *name)
+void framed_nearest_consider(struct framed_nearest *nearest, const char *name)
 {
-    size_t distance = suggest_distance(suggest->wanted, name);
+    size_t distance = framed_nearest_distance(nearest->wanted, name);
 
-    if (distance < suggest->distance) {
-        suggest->distance = distance;
-        suggest->best = name;
+    if (distance < nearest->distance) {
+        nearest->distance = distance;
+        nearest->best = name;
     }
 }
