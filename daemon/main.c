@@ -7,10 +7,12 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2
 
@@ -199,10 +201,25 @@ static const struct {
     {"check", command_check},
 };
 
+/* Where we were started without one of them, a socket would take its number, and the log with it. */
+static int open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return fd < 0 ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
     char **words;
 
+    if (open_standard_descriptors() < 0)
+        return EXIT_FAILURE;
     if (proctitle_init(argc, argv, &words) < 0)
         return report("out of memory");
     if (argc < 2)
