@@ -3,12 +3,14 @@
 #include "support/daemon.h"
 #include "support/process.h"
 #include "support/suite.h"
+#include "support/until.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 START_TEST(port_zero_is_announced)
@@ -165,7 +167,7 @@ START_TEST(socket_file_of_the_dead_is_replaced)
 }
 END_TEST
 
-START_TEST(handler_that_cannot_start_is_told)
+START_TEST(handler_that_cannot_start_is_told, closed_standard_descriptors_are_no_trap)
 {
     struct output output;
 
@@ -182,7 +184,31 @@ START_TEST(handler_that_cannot_start_is_told)
 }
 END_TEST
 
+/* No socket may take the number of a descriptor that the starter left closed. */
+START_TEST(closed_standard_descriptors_are_no_trap)
+{
+    char address[128];
+    pid_t pid;
+    int status;
+
+    snprintf(address, sizeof(address), "%s", expand("unix:$DIR/x.sock"));
+    pid = fork();
+    if (pid == 0) {
+        closefrom(STDIN_FILENO);
+        execl(getenv("FRAMED_BINARY"), "framed", "run", "-l", address, "--builtin", "echo", NULL);
+        _exit(127);
+    }
+    ck_assert_int_gt(pid, 0);
+    ck_assert(UNTIL(access(address + strlen("unix:"), W_OK) == 0));
+    client_once(address, "u32be", "hello", "hello");
+    kill(pid, SIGTERM);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 SUITE("run", port_zero_is_announced, each_listener_is_announced_in_order,
       wildcard_answers_on_both_versions, discard_replies_nothing, any_filter_is_a_service,
       frame_codec_carries_any_bytes, printed_configuration_means_the_same, wrong_usage_is_told,
-      taken_port_is_told, socket_file_of_the_dead_is_replaced, handler_that_cannot_start_is_told)
+      taken_port_is_told, socket_file_of_the_dead_is_replaced, handler_that_cannot_start_is_told,
+      closed_standard_descriptors_are_no_trap)
