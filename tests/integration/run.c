@@ -167,7 +167,7 @@ START_TEST(socket_file_of_the_dead_is_replaced)
 }
 END_TEST
 
-START_TEST(handler_that_cannot_start_is_told, closed_standard_descriptors_are_no_trap)
+START_TEST(handler_that_cannot_start_is_told)
 {
     struct output output;
 
