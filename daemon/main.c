@@ -201,7 +201,8 @@ static const struct {
     {"check", command_check},
 };
 
-/* Where we were started without one of them, a socket would take its number, and the log with it. */
+/* Where we were started without one of them, a socket would take its number, and the log with it.
+ */
 static int open_standard_descriptors(void)
 {
     int fd;
