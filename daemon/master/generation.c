@@ -40,7 +40,7 @@ static void release_listeners(struct master *master, struct service *service)
     service->listener_count = 0;
 }
 
-static void free_generation(struct master *master, struct generation *generation)
+void generation_free(struct master *master, struct generation *generation)
 {
     for (size_t i = 0; i < generation->service_count; i++) {
         struct service *service = &generation->services[i];
@@ -130,7 +130,8 @@ static struct generation *new_generation(struct master *master, struct config *c
     return generation;
 }
 
-int generation_start(struct master *master, struct config *config, char *error, size_t size)
+int generation_prepare(struct master *master, struct config *config, struct generation **prepared,
+                       char *error, size_t size)
 {
     struct generation *generation = new_generation(master, config);
     int result = generation ? 0 : -ENOMEM;
@@ -140,10 +141,18 @@ int generation_start(struct master *master, struct config *config, char *error, 
         return result;
     for (size_t i = 0; result == 0 && i < generation->service_count; i++)
         result = prepare_service(master, generation, i, error, size);
-    if (result < 0) {
-        free_generation(master, generation);
-        return result;
-    }
+    if (result < 0)
+        generation_free(master, generation);
+    else
+        *prepared = generation;
+    return result;
+}
+
+int generation_launch(struct master *master, struct generation *generation, char *error,
+                      size_t size)
+{
+    int result = 0;
+
     generation->next = master->generations;
     master->generations = generation;
     master->next = generation;
@@ -247,7 +256,7 @@ void generation_collect(struct master *master)
                 master->current = NULL;
             if (generation == master->next)
                 master->next = NULL;
-            free_generation(master, generation);
+            generation_free(master, generation);
         } else {
             link = &generation->next;
         }

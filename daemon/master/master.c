@@ -183,26 +183,28 @@ static int write_pidfile(const struct master *master, const char *path, char *er
     return result;
 }
 
-/* Binding comes before the change of identity, forking after it. */
-static int set_up(struct master *master, char *error, size_t size)
+static int make_tools(struct master *master)
+{
+    int result;
+
+    master->slots = slots_map(SLOTS_MAX);
+    master->children = calloc(SLOTS_MAX, sizeof(struct child *));
+    if (!master->slots || !master->children)
+        return -ENOMEM;
+    result = loop_init(&master->loop);
+    return result < 0 ? result : watch_signals(master);
+}
+
+/* What only the one who started us may do: look up, open, bind, and then become somebody else. */
+static int prepare(struct master *master, struct generation **generation, char *error, size_t size)
 {
     struct config *config = master->options->config;
     int result = identity_lookup(config->user, config->group, &master->identity, error, size);
 
     if (result == 0)
         result = open_first_log(config, &master->identity, error, size);
-    if (result < 0) {
-        config_free(config);
-        return result;
-    }
-    master->slots = slots_map(SLOTS_MAX);
-    master->children = calloc(SLOTS_MAX, sizeof(struct child *));
-    if (!master->slots || !master->children)
-        result = -ENOMEM;
     if (result == 0)
-        result = loop_init(&master->loop);
-    if (result == 0)
-        result = watch_signals(master);
+        result = make_tools(master);
     if (result == 0)
         result = control_open(&master->control, master, config->control, error, size);
     if (result == 0)
@@ -211,7 +213,22 @@ static int set_up(struct master *master, char *error, size_t size)
         config_free(config);
         return result;
     }
-    return generation_start(master, config, error, size);
+    result = generation_prepare(master, config, generation, error, size);
+    if (result < 0)
+        return result;
+    result = identity_become(&master->identity, error, size);
+    if (result < 0)
+        generation_free(master, *generation);
+    return result;
+}
+
+/* Binding comes before the change of identity, forking after it. */
+static int set_up(struct master *master, char *error, size_t size)
+{
+    struct generation *generation;
+    int result = prepare(master, &generation, error, size);
+
+    return result < 0 ? result : generation_launch(master, generation, error, size);
 }
 
 static void tear_down(struct master *master, const char *pid_file)

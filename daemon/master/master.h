@@ -140,9 +140,17 @@ int master_run(const struct master_options *options);
 
 /* generation.c */
 
-/* Binds what CONFIG wants that is not bound yet, and starts its workers. Takes CONFIG, also when it
- * fails. 0, or a negative errno with a message in ERROR: everything is as it was. */
-int generation_start(struct master *master, struct config *config, char *error, size_t size);
+/* Binds what CONFIG wants that is not bound yet. Takes CONFIG, also when it fails. 0 and
+ * *GENERATION, to be launched or freed, or a negative errno with a message in ERROR: everything is
+ * as it was. */
+int generation_prepare(struct master *master, struct config *config, struct generation **generation,
+                       char *error, size_t size);
+/* Starts the workers of what was prepared, and takes it. 0, or a negative errno with a message in
+ * ERROR: the generation is on its way out. */
+int generation_launch(struct master *master, struct generation *generation, char *error,
+                      size_t size);
+/* Frees a generation without processes, and lets go of its listeners. */
+void generation_free(struct master *master, struct generation *generation);
 /* A worker of the generation that is being started is ready: perhaps it was the last. */
 void generation_progress(struct master *master, struct generation *generation);
 /* The generation that is being started comes to nothing. */

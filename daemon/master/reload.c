@@ -53,6 +53,7 @@ static size_t pool_size(const struct generation *generation)
 static void reload_now(struct master *master)
 {
     char reason[REASON_SIZE] = "";
+    struct generation *generation;
     struct config *config;
     int result;
 
@@ -63,8 +64,10 @@ static void reload_now(struct master *master)
     result = master->options->load(master->options->context, &config, reason, sizeof(reason));
     if (result == 0) {
         warn_fixed(master->current->config, config);
-        result = generation_start(master, config, reason, sizeof(reason));
+        result = generation_prepare(master, config, &generation, reason, sizeof(reason));
     }
+    if (result == 0)
+        result = generation_launch(master, generation, reason, sizeof(reason));
     if (result < 0)
         master_reloaded(master, reason);
 }
