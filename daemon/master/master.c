@@ -81,29 +81,34 @@ static void stop_at_once(struct master *master)
 
         if (!child || child->state == CHILD_KILLED)
             continue;
-        child_drain(child, 0);
+        /* In this order, or an idle worker would leave at leisure before it reads the second. */
         child_tell(child, RECORD_STOP, 0);
+        child_drain(child, 0);
         if (child->state == CHILD_DRAINING)
             child->deadline_ms = until;
     }
+}
+
+static void begin_stop(struct master *master, bool at_once)
+{
+    log_notice("stop", LOG_STR("how", at_once ? "at once" : "drain"));
+    notify_stopping();
+    master->stopping = true;
+    if (master->next && master->current)
+        generation_abandon(master, "framed is stopping");
 }
 
 void master_stop(struct master *master, bool at_once)
 {
     bool again = master->stopping;
 
-    if (!again) {
-        log_notice("stop", LOG_STR("how", at_once ? "at once" : "drain"));
-        notify_stopping();
-        master->stopping = true;
-        if (master->next && master->current)
-            generation_abandon(master, "framed is stopping");
-        for (struct generation *g = master->generations; g; g = g->next)
-            if (g->phase != GENERATION_LEAVING)
-                generation_drain(master, g, at_once ? 0 : ACCEPT_ALL);
-    }
+    if (!again)
+        begin_stop(master, at_once);
     if ((again || at_once) && !master->at_once)
         stop_at_once(master);
+    for (struct generation *g = master->generations; g; g = g->next)
+        if (g->phase != GENERATION_LEAVING)
+            generation_drain(master, g, at_once ? 0 : ACCEPT_ALL);
 }
 
 void master_reopen_logs(struct master *master)

@@ -143,6 +143,7 @@ void master_reloaded(struct master *master, const char *reason)
         log_error("reload-failed", LOG_STR("reason", reason));
     else
         log_notice("reloaded", LOG_INT("generation", master->generation_number));
-    notify_ready(master);
+    if (!master->stopping)
+        notify_ready(master);
     control_reloaded(&master->control, reason);
 }
