@@ -1,4 +1,5 @@
 /* framed: arguments, configuration, the table of roles, and then the master. */
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "config/config.h"
@@ -7,12 +8,10 @@
 #include "worker/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define EXIT_USAGE 2
 
@@ -28,9 +27,10 @@ static const char usage[] =
     "\n"
     "`framed run --help` lists the options; see framed(8) and framed.conf(5).\n";
 
-static int usage_error(const char *what)
+static int usage_error(const char *what, const char *word)
 {
-    fprintf(stderr, "framed: %s\n%s", what, usage);
+    fprintf(stderr, "framed: %s%s%s%s\n%s", what, word ? " \"" : "", word ? word : "",
+            word ? "\"" : "", usage);
     return EXIT_USAGE;
 }
 
@@ -83,11 +83,19 @@ static int serve(master_load *load, void *context, bool announce)
     return master_run(&options);
 }
 
+/* What was printed must have arrived: half a configuration file is none. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    return report("cannot write to standard output");
+}
+
 static int print_and_free(struct config *config)
 {
     config_print(config, stdout);
     config_free(config);
-    return EXIT_SUCCESS;
+    return printed();
 }
 
 static int command_run(int argc, char **argv)
@@ -103,7 +111,7 @@ static int command_run(int argc, char **argv)
         config_free(config);
         fputs("usage: framed run OPTIONS [-- COMMAND ...]\n\n", stdout);
         config_print_options(stdout);
-        return EXIT_SUCCESS;
+        return printed();
     }
     if (result < 0) {
         report(error);
@@ -126,7 +134,7 @@ static int check(const char *file, bool print)
         return print_and_free(config);
     config_free(config);
     puts("ok");
-    return EXIT_SUCCESS;
+    return printed();
 }
 
 /* What `framed` and `framed check` are told on the command line. */
@@ -169,8 +177,8 @@ static int read_options(int argc, char **argv, struct options *options)
         }
     }
     if (optind < argc)
-        return usage_error("a word too many; options come after the command's name");
-    return options->file ? -1 : usage_error("no configuration: -c FILE, or `framed run`");
+        return usage_error("a word too many (a file is given with -c):", argv[optind]);
+    return options->file ? -1 : usage_error("no configuration: -c FILE, or `framed run`", NULL);
 }
 
 static int command_check(int argc, char **argv)
@@ -201,34 +209,20 @@ static const struct {
     {"check", command_check},
 };
 
-/* Where we were started without one of them, a socket would take its number, and the log with it.
- */
-static int open_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-    return fd < 0 ? -errno : 0;
-}
-
 int main(int argc, char **argv)
 {
     char **words;
 
-    if (open_standard_descriptors() < 0)
+    if (descriptors_occupy_standard() < 0)
         return EXIT_FAILURE;
     if (proctitle_init(argc, argv, &words) < 0)
         return report("out of memory");
     if (argc < 2)
-        return usage_error("nothing to do");
+        return usage_error("nothing to do", NULL);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(words[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, words + 1);
     if (words[1][0] != '-')
-        return usage_error("unknown command");
+        return usage_error("unknown command", words[1]);
     return command_serve(argc, words);
 }

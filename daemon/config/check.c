@@ -3,8 +3,11 @@
 #include "config/draft.h"
 #include "config/values.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -245,11 +248,25 @@ static void check_handler_file(const struct service_config *service, struct repo
                       module ? "a shared object" : "a program that can be run");
 }
 
+/* Accounts are looked up again when they are needed; here so that `check` tells in time. */
+static void check_accounts(const struct config *config, struct report *report)
+{
+    const struct place place = {.file = config->file};
+
+    if (config->user && !isdigit((unsigned char)*config->user) && !getpwnam(config->user))
+        report_add(report, &place, "user: found \"%s\", allowed: an account of this system",
+                   config->user);
+    if (config->group && !isdigit((unsigned char)*config->group) && !getgrnam(config->group))
+        report_add(report, &place, "group: found \"%s\", allowed: a group of this system",
+                   config->group);
+}
+
 int config_check_files(const struct config *config, char *error, size_t size)
 {
     struct report report;
 
     report_init(&report, error, size);
+    check_accounts(config, &report);
     for (size_t i = 0; i < config->service_count; i++) {
         enum handler_type type = config->services[i].handler.type;
 

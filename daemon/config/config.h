@@ -110,9 +110,9 @@ int config_from_arguments(int argc, char **argv, struct config **config, bool *p
                           char *error, size_t size);
 
 /*
- * Checks what CONFIG names outside itself: modules that can be read, commands that can be run. 0,
- * or a negative errno with every error in ERROR. Apart from loading, because it is true only for
- * now.
+ * Checks what CONFIG names outside itself: accounts, modules that can be read, commands that can be
+ * run. 0, or a negative errno with every error in ERROR. Apart from loading, because it is true
+ * only for now.
  */
 int config_check_files(const struct config *config, char *error, size_t size);
 

@@ -117,12 +117,41 @@ static struct place here(const struct scan *scan)
     return (struct place){.file = scan->file, .line = scan->line};
 }
 
+/*
+ * libconfuse puts nothing where the environment has no such name, and `user = "${ACCOUNT}"` would
+ * mean root. NAME:-DEFAULT says what to put.
+ */
+static int check_variable(struct scan *scan)
+{
+    const struct place place = here(scan);
+    const char *start = scan->at + 2;
+    char name[256];
+    size_t length;
+
+    if (strncmp(scan->at, "${", 2) != 0)
+        return 0;
+    length = strcspn(start, "}");
+    if (start[length] == '\0' || length >= sizeof(name))
+        return 0;
+    memcpy(name, start, length);
+    name[length] = '\0';
+    if (strstr(name, ":-") || getenv(name))
+        return 0;
+    report_add(scan->report, &place,
+               "found \"${%s}\", which the environment does not have,"
+               " allowed: a name that it has, or ${NAME:-DEFAULT}",
+               name);
+    return -EINVAL;
+}
+
 static int skip_string(struct scan *scan)
 {
     const char quote = *scan->at;
     const struct place start = here(scan);
 
     for (advance(scan); *scan->at != quote; advance(scan)) {
+        if (quote == '"' && check_variable(scan) < 0)
+            return -EINVAL;
         if (*scan->at == '\\' && scan->at[1] != '\0')
             advance(scan);
         if (*scan->at == '\0') {
@@ -237,6 +266,8 @@ static int scan_token(struct scan *scan)
                    byte);
         return -EINVAL;
     }
+    if (check_variable(scan) < 0)
+        return -EINVAL;
     if ((quote || starts) && check_call(scan, TOKEN_VALUE) < 0)
         return -EINVAL;
     if (strchr("(){}=,+", byte) && check_call(scan, byte) < 0)

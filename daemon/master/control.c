@@ -283,6 +283,16 @@ int control_open(struct control *control, struct master *master, const char *add
     return loop_add(&master->loop, &control->watch, control->listener.fd, EPOLLIN, on_listener);
 }
 
+void control_give(const struct control *control, const struct identity *identity)
+{
+    const char *path = listener_path(&control->listener);
+
+    /* A group that was given with the address stays. */
+    if (identity->change && control->listener.fd >= 0 && path &&
+        chown(path, identity->uid, control->group[0] ? (gid_t)-1 : identity->gid) < 0)
+        log_warning("control-owner", LOG_STR("path", path), LOG_ERRNO(errno));
+}
+
 void control_close(struct control *control)
 {
     while (control->peers)

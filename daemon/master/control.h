@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+struct identity;
 struct master;
 struct peer;
 
@@ -26,6 +27,8 @@ struct control {
 /* Binds ADDRESS (NULL: no control socket). 0, or a negative errno with a message in ERROR. */
 int control_open(struct control *control, struct master *master, const char *address, char *error,
                  size_t size);
+/* Gives the socket's file to whom we are about to become: who may command is who may connect. */
+void control_give(const struct control *control, const struct identity *identity);
 void control_close(struct control *control);
 
 /* A reload begins: those who have asked for one wait for this one, who asks later for the next. */

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *path_of(const struct listener *listener)
+const char *listener_path(const struct listener *listener)
 {
     const char *path = listener->text + strlen("unix:");
 
@@ -27,6 +27,7 @@ static int set_owner(const struct framed_address *address, char *error, size_t s
 {
     const struct passwd *user = address->user[0] ? getpwnam(address->user) : NULL;
     const struct group *group = address->group[0] ? getgrnam(address->group) : NULL;
+    struct stat status;
     int result = 0;
 
     if (address->user[0] && !user) {
@@ -39,10 +40,15 @@ static int set_owner(const struct framed_address *address, char *error, size_t s
                  address->path, address->group);
         return -ENOENT;
     }
-    if ((user || group) && chown(address->path, user ? user->pw_uid : (uid_t)-1,
-                                 group ? group->gr_gid : (gid_t)-1) < 0)
+    /* After a change of identity only what has changed is refused. */
+    if (stat(address->path, &status) < 0)
         result = -errno;
-    else if (chmod(address->path, address->mode) < 0)
+    else if (((user && user->pw_uid != status.st_uid) ||
+              (group && group->gr_gid != status.st_gid)) &&
+             chown(address->path, user ? user->pw_uid : (uid_t)-1,
+                   group ? group->gr_gid : (gid_t)-1) < 0)
+        result = -errno;
+    else if ((status.st_mode & 07777) != address->mode && chmod(address->path, address->mode) < 0)
         result = -errno;
     if (result < 0)
         snprintf(error, size, "unix:%s: cannot set owner and mode: %s", address->path,
@@ -137,7 +143,7 @@ static int finish(struct listener *listener, const struct framed_address *addres
     int result;
 
     set_text(listener, address);
-    if (path_of(listener)) {
+    if (listener_path(listener)) {
         if (lstat(address->path, &status) == 0) {
             listener->device = status.st_dev;
             listener->inode = status.st_ino;
@@ -169,6 +175,8 @@ static int open_endpoint(const struct framed_address *address,
         snprintf(error, size, "%s: cannot bind: another process listens there", text);
     else if (result == -EEXIST)
         snprintf(error, size, "%s: cannot bind: there is a file that is no socket", text);
+    else if (result == -ENOENT)
+        snprintf(error, size, "%s: cannot bind: its folder is not there", text);
     else if (result < 0)
         snprintf(error, size, "%s: cannot bind: %s", text, strerrordesc_np(-result));
     else
@@ -190,7 +198,7 @@ int listener_open_unix(const struct framed_address *address, int backlog, struct
 
 void listener_close(struct listener *listener)
 {
-    const char *path = path_of(listener);
+    const char *path = listener_path(listener);
     struct stat status;
 
     if (listener->fd < 0)
@@ -308,7 +316,7 @@ void listener_settle(const struct listener *listener, const struct framed_addres
 {
     char error[256];
 
-    if (path_of(listener) && set_owner(address, error, sizeof(error)) < 0)
+    if (listener_path(listener) && set_owner(address, error, sizeof(error)) < 0)
         log_error("listen", LOG_STR("address", listener->text), LOG_STR("error", error));
     listen(listener->fd, backlog);
 }

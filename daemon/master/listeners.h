@@ -44,6 +44,9 @@ void listener_settle(const struct listener *listener, const struct framed_addres
 int listener_open_unix(const struct framed_address *address, int backlog, struct listener *listener,
                        char *error, size_t size);
 
+/* The path of a Unix socket's file, or NULL. */
+const char *listener_path(const struct listener *listener);
+
 /* Closes what listener_open_unix() made. */
 void listener_close(struct listener *listener);
 

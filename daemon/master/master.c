@@ -50,6 +50,9 @@ static void on_signal(struct watch *watch, uint32_t events)
     (void)events;
     if (read(master->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
+    /* A hangup that nobody sent is our terminal that has gone. */
+    if (info.ssi_signo == SIGHUP && info.ssi_code == SI_KERNEL)
+        info.ssi_signo = SIGTERM;
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         if (signal_table[i].number == (int)info.ssi_signo)
             signal_table[i].act(master);
@@ -179,13 +182,15 @@ static int open_first_log(const struct config *config, const struct identity *id
     return 0;
 }
 
-static int write_pidfile(const struct master *master, const char *path, char *error, size_t size)
+static int write_pidfile(struct master *master, const char *path, char *error, size_t size)
 {
-    int result = path ? pidfile_write(path, master->identity.uid, master->identity.gid) : 0;
-
-    if (result < 0)
-        snprintf(error, size, "pid_file: cannot write \"%s\": %s", path, log_errno_text(result));
-    return result;
+    master->pid_fd = path ? pidfile_open(path) : -1;
+    if (!path || master->pid_fd >= 0)
+        return 0;
+    snprintf(error, size, "pid_file: cannot write \"%s\": %s", path,
+             master->pid_fd == -EBUSY ? "another process that runs holds it"
+                                      : log_errno_text(master->pid_fd));
+    return master->pid_fd;
 }
 
 static int make_tools(struct master *master)
@@ -213,6 +218,8 @@ static int prepare(struct master *master, struct generation **generation, char *
     if (result == 0)
         result = control_open(&master->control, master, config->control, error, size);
     if (result == 0)
+        control_give(&master->control, &master->identity);
+    if (result == 0)
         result = write_pidfile(master, config->pid_file, error, size);
     if (result < 0) {
         config_free(config);
@@ -239,8 +246,7 @@ static int set_up(struct master *master, char *error, size_t size)
 static void tear_down(struct master *master, const char *pid_file)
 {
     control_close(&master->control);
-    if (pid_file)
-        pidfile_remove(pid_file);
+    pidfile_close(pid_file, master->pid_fd);
     loop_remove(&master->signals);
     if (master->signal_fd >= 0)
         close(master->signal_fd);
@@ -260,6 +266,7 @@ int master_run(const struct master_options *options)
     struct master master = {.options = options,
                             .loop.epoll_fd = -1,
                             .signal_fd = -1,
+                            .pid_fd = -1,
                             .control.listener.fd = -1,
                             .started_ms = clock_ms()};
     char *pid_file = options->config->pid_file ? strdup(options->config->pid_file) : NULL;

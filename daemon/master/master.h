@@ -113,6 +113,7 @@ struct master {
     struct loop loop;
     struct watch signals;
     int signal_fd;
+    int pid_fd; /* of the pid file, locked; -1: none */
     struct identity identity;
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */

@@ -2,40 +2,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-int pidfile_write(const char *path, uid_t uid, gid_t gid)
+int pidfile_open(const char *path)
 {
-    char temporary[PATH_MAX];
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     int result = 0;
-    int fd;
 
-    if (snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid()) >= (int)sizeof(temporary))
-        return -ENAMETOOLONG;
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
-    if (dprintf(fd, "%d\n", getpid()) < 0 || fchown(fd, uid, gid) < 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        result = errno == EWOULDBLOCK ? -EBUSY : -errno;
+    else if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", getpid()) < 0)
         result = -errno;
-    close(fd);
-    if (result == 0 && rename(temporary, path) < 0)
-        result = -errno;
-    if (result < 0)
-        unlink(temporary);
-    return result;
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    return fd;
 }
 
-void pidfile_remove(const char *path)
+void pidfile_close(const char *path, int fd)
 {
-    FILE *file = fopen(path, "re");
-    char line[32] = "";
-
-    if (!file)
+    if (fd < 0)
         return;
-    if (fgets(line, sizeof(line), file) && strtol(line, NULL, 10) == getpid())
-        unlink(path);
-    fclose(file);
+    /* Whose folder we cannot write to any more keeps an empty file. */
+    if (unlink(path) < 0 && ftruncate(fd, 0) < 0)
+        return;
+    close(fd);
 }

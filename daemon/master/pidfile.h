@@ -1,13 +1,15 @@
-/* The file that tells other programs the master's process id. */
+/*
+ * The file that tells other programs the master's process id. It is locked as long as the master
+ * lives, and stays with who started it: an init script may be going to believe it.
+ */
 #ifndef FRAMED_MASTER_PIDFILE_H
 #define FRAMED_MASTER_PIDFILE_H
 
-#include <sys/types.h>
+/* Locks PATH and writes our pid. The descriptor, -EBUSY (another process holds it), or a negative
+ * errno. */
+int pidfile_open(const char *path);
 
-/* Writes our pid to PATH, whole or not at all, owned by UID and GID. 0 or a negative errno. */
-int pidfile_write(const char *path, uid_t uid, gid_t gid);
-
-/* Removes PATH, if it is still ours. */
-void pidfile_remove(const char *path);
+/* Removes PATH and lets go of FD; harmless with -1. */
+void pidfile_close(const char *path, int fd);
 
 #endif

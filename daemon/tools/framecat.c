@@ -1,4 +1,5 @@
 /* framecat: sends messages to a service and prints the replies. */
+#include "base/descriptors.h"
 #include "tools/hex.h"
 #include "tools/source.h"
 
@@ -344,7 +345,7 @@ int main(int argc, char **argv)
     };
     int status;
 
-    if (!cat.source.files) {
+    if (!cat.source.files || descriptors_occupy_standard() < 0) {
         fprintf(stderr, "framecat: %s\n", strerror(ENOMEM));
         return EXIT_USAGE;
     }

@@ -1,6 +1,8 @@
 /* framectl: asks a running framed, through its control socket. */
+#include "base/descriptors.h"
 #include "tools/status.h"
 
+#include <framed/address.h>
 #include <framed/client.h>
 
 #include <errno.h>
@@ -135,9 +137,13 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     const char *address = CONTROL_SOCKET;
+    struct framed_address parsed;
+    char error[512];
     bool json = false;
     int option;
 
+    if (descriptors_occupy_standard() < 0)
+        return EXIT_FAILED;
     while ((option = getopt_long(argc, argv, "s:Vh", names, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -156,6 +162,10 @@ int main(int argc, char **argv)
             fputs(usage, stderr);
             return EXIT_USAGE;
         }
+    }
+    if (framed_address_parse(address, &parsed, error, sizeof(error)) < 0) {
+        fprintf(stderr, "framectl: %s\n", error);
+        return EXIT_USAGE;
     }
     if (optind + 1 != argc) {
         fprintf(stderr, "framectl: one command is needed\n%s", usage);

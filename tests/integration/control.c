@@ -183,7 +183,7 @@ START_TEST(framectl_without_framed_says_so)
     RUN(&output, FRAMECTL, "fly");
     ck_assert_int_eq(output.status, 2);
     RUN(&output, FRAMECTL, "-s", "smoke:signal", "status");
-    ck_assert_int_eq(output.status, 1);
+    ck_assert_int_eq(output.status, 2);
     ck_assert_msg(strstr(output.err, "smoke:signal"), "%s", output.err);
 }
 END_TEST

@@ -207,8 +207,33 @@ START_TEST(closed_standard_descriptors_are_no_trap)
 }
 END_TEST
 
+/* Nor one of framecat's: it would send to the service what is meant for us. */
+START_TEST(framecat_without_output_fails)
+{
+    char address[128];
+    pid_t pid;
+    int status;
+
+    daemon_run(1, "-l", "tcp:127.0.0.1:0", "--builtin", "echo");
+    snprintf(address, sizeof(address), "%s", daemon_announced(0));
+    daemon_write("message", "hello");
+    pid = fork();
+    if (pid == 0) {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        execl(getenv("FRAMECAT_BINARY"), "framecat", "--file", expand("$DIR/message"), address,
+              NULL);
+        _exit(127);
+    }
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    ck_assert(!log_has("reason=truncated"));
+}
+END_TEST
+
 SUITE("run", port_zero_is_announced, each_listener_is_announced_in_order,
       wildcard_answers_on_both_versions, discard_replies_nothing, any_filter_is_a_service,
       frame_codec_carries_any_bytes, printed_configuration_means_the_same, wrong_usage_is_told,
       taken_port_is_told, socket_file_of_the_dead_is_replaced, handler_that_cannot_start_is_told,
-      closed_standard_descriptors_are_no_trap)
+      closed_standard_descriptors_are_no_trap, framecat_without_output_fails)

@@ -174,7 +174,28 @@ START_TEST(pid_file_comes_and_goes)
 }
 END_TEST
 
+/* Two with one file would each name themselves, and the first to leave remove the other's. */
+START_TEST(pid_file_that_is_held_is_refused)
+{
+    struct output output;
+    char *before;
+    char *after;
+
+    daemon_start("pid_file = \"$DIR/framed.pid\"\n" SCRIPTED(""));
+    before = read_whole(expand("$DIR/framed.pid"));
+    RUN(&output, FRAMED, "run", "-l", expand("unix:$DIR/other.sock"), "--builtin", "echo",
+        "--pid-file", expand("$DIR/framed.pid"));
+    ck_assert_int_eq(output.status, 1);
+    ck_assert_msg(strstr(output.err, "another process that runs holds it") != NULL, "%s",
+                  output.err);
+    after = read_whole(expand("$DIR/framed.pid"));
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
 SUITE("stop", request_in_flight_is_answered, waiting_connections_are_served, drain_deadline_holds,
       silent_client_does_not_stretch_the_drain, second_term_stops_at_once, interrupt_stops_at_once,
       interrupt_after_term_stops_at_once, stop_while_starting, framectl_stops_and_waits,
-      pid_file_comes_and_goes)
+      pid_file_comes_and_goes, pid_file_that_is_held_is_refused)

@@ -139,6 +139,12 @@ static const struct {
      "@/c:1: the { here has no closing }\n"
      "@/c:5: unknown key \"workers\" in handler; its place is service; allowed: builtin, module, "
      "command, codec, settle"},
+    {"\nuser = \"x${FRAMED_NONE}\"\n", "@/c:2: found \"${FRAMED_NONE}\", which the environment "
+                                       "does not have, allowed: a name that it "
+                                       "has, or ${NAME:-DEFAULT}"},
+    {"user = ${FRAMED_NONE}\n", "@/c:1: found \"${FRAMED_NONE}\", which the environment does not "
+                                "have, allowed: a name that it "
+                                "has, or ${NAME:-DEFAULT}"},
     {"user =", "@/c:1: the file ends too early; is a closing brace or a value missing?"},
     {"user = = x\n", "@/c:1: found \"=\", which cannot stand here; is a value or a brace missing?"},
     {"user = \"x\n\n\nservice", "@/c:1: the string that begins here has no closing \""},
