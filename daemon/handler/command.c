@@ -302,6 +302,7 @@ static int start(struct handler *handler, char *error, size_t size)
     int result = codec_init(&command->codec, handler->host->service, error, size);
 
     coprocess_init(&command->coprocess, &command->codec);
+    command->coprocess.host = handler->host;
     if (result < 0)
         return result;
     signal(SIGPIPE, SIG_IGN); /* a handler that has gone is an error of write(2) */
@@ -337,6 +338,8 @@ static void stop(struct handler *handler, unsigned grace_ms)
     struct coprocess *coprocess = &command->coprocess;
     char status[PROCESS_STATUS_SIZE];
 
+    coprocess->host = NULL;
+    coprocess->leave_by_ms = 0; /* the grace is what counts now */
     if (runs(command)) {
         process_close(&coprocess->process.input_fd);
         if (grace_ms > 0 && !wait_for_end(coprocess, grace_ms)) {

@@ -125,16 +125,22 @@ enum coprocess_sight coprocess_wait(struct coprocess *coprocess, bool writing, u
         {.fd = process->pid_fd, .events = POLLIN},
         {.fd = writing ? process->input_fd : -1, .events = POLLOUT},
     };
-    uint64_t now = deadline_ms ? clock_ms() : 0;
     struct timespec timeout;
+    uint64_t now;
+    int ready;
 
+    deadline_ms = clock_earlier(deadline_ms, coprocess->leave_by_ms);
+    now = deadline_ms ? clock_ms() : 0;
     if (deadline_ms && now >= deadline_ms)
         return COPROCESS_LATE;
     if (deadline_ms && deadline_ms - now < at_most_ns / 1000000)
         at_most_ns = (deadline_ms - now) * 1000000;
     timeout.tv_sec = (time_t)(at_most_ns / 1000000000);
     timeout.tv_nsec = (long)(at_most_ns % 1000000000);
-    if (ppoll(fds, 4, at_most_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
+    ready = ppoll(fds, 4, at_most_ns == UINT64_MAX ? NULL : &timeout, NULL);
+    if (ready < 0 && errno == EINTR && coprocess->host && coprocess->host->interrupted)
+        coprocess->leave_by_ms = coprocess->host->interrupted(coprocess->host->context);
+    if (ready <= 0)
         return COPROCESS_QUIET;
     if (fds[1].revents)
         read_stderr(coprocess);

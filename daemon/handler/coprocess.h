@@ -22,6 +22,8 @@
 struct coprocess {
     struct process process;
     const struct codec *codec;
+    const struct handler_host *host; /* NULL: nobody has anything to say meanwhile */
+    uint64_t leave_by_ms;            /* its worker must leave then; 0: it need not */
     struct stderr_log errors;
     struct framed_decoder decoder;
     uint8_t *output; /* read from its stdout, and not yet done with */

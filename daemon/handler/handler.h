@@ -32,6 +32,10 @@ struct handler_host {
      * 0, an encoding verdict above 0, or a negative errno. */
     int (*reply)(void *context, const void *data, size_t length);
 
+    /* A signal has interrupted a wait: looks whether the worker has to leave. Returns the time by
+     * which all must be done (monotonic ms), or 0. May be NULL. */
+    uint64_t (*interrupted)(void *context);
+
     /* A process group that must die with this worker has started (GROUP > 0) or ended (0). */
     void (*group_changed)(void *context, pid_t group);
 };

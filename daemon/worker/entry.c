@@ -76,6 +76,17 @@ static void group_changed(void *context, pid_t group)
     worker_report(worker, RECORD_GROUP, group, NULL);
 }
 
+static uint64_t interrupted(void *context)
+{
+    struct worker *worker = context;
+
+    if (worker_poked())
+        worker_attend(worker);
+    if (worker->stopping)
+        return 1;
+    return worker->draining ? worker->leave_by_ms : 0;
+}
+
 static int start_handler(struct worker *worker, char *error, size_t size)
 {
     worker->host = (struct handler_host){
@@ -83,6 +94,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
         .slot = worker->start->slot,
         .context = worker,
         .reply = worker_reply,
+        .interrupted = interrupted,
         .group_changed = group_changed,
     };
     worker->handler = handler_new(&worker->host);

@@ -40,6 +40,9 @@ static enum counter reason_of_outcome(const struct worker *worker, enum handler_
         return CLOSE_WRITE;
     if (worker->reply_error < 0)
         return CLOSE_RESET;
+    if (outcome == HANDLER_TIMEOUT &&
+        (worker->stopping || (worker->draining && clock_ms() >= worker->leave_by_ms)))
+        return CLOSE_STOP;
     return reasons[outcome];
 }
 

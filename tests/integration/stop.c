@@ -82,6 +82,9 @@ START_TEST(drain_deadline_holds)
     kill(daemon_pid(), SIGTERM);
     expect_end(400, 8000);
     framed_client_free(client);
+    /* The worker kept the deadline itself, and said whom it left without a reply. */
+    ck_assert(log_has("event=closed", "reason=stop"));
+    ck_assert(!log_has("event=worker-exit", "killed_for"));
 }
 END_TEST
 
@@ -113,6 +116,7 @@ static void stop_at_once(int first, int second)
     }
     expect_end(0, 8000);
     framed_client_free(client);
+    ck_assert(log_has("event=closed", "reason=stop"));
 }
 
 START_TEST(second_term_stops_at_once)
