@@ -28,6 +28,7 @@
 
 /* How often we hand over the CPU before we sleep, and how long the sleeps are. */
 #define YIELDS 4
+#define NAPS 200
 #define SLEEP_MIN_NS 20000U
 #define SLEEP_MAX_NS 1000000U
 
@@ -65,14 +66,27 @@ static bool has_unread(const struct coprocess *coprocess)
     return ioctl(coprocess->process.input_fd, FIONREAD, &unread) < 0 || unread > 0;
 }
 
-static bool sleeps_in_read(const struct coprocess *coprocess)
+/*
+ * A handler that has just answered is on its way back to its read, and on a busy machine that takes
+ * a while. Some patience here spares the probe, which costs filters such as cat their process.
+ */
+static bool sleeps_in_read(struct coprocess *coprocess, uint64_t deadline_ms)
 {
-    for (int i = 0; i < YIELDS && !has_unread(coprocess); i++) {
+    uint64_t sleep_ns = SLEEP_MIN_NS;
+
+    for (int i = 0; i < YIELDS + NAPS && !has_unread(coprocess); i++) {
         enum asleep asleep = where_asleep(coprocess->process.pid);
 
         if (asleep != AWAKE)
             return asleep == ASLEEP_IN_READ;
-        sched_yield();
+        if (i < YIELDS) {
+            sched_yield();
+            continue;
+        }
+        if (coprocess_wait(coprocess, false, deadline_ms, sleep_ns) != COPROCESS_QUIET)
+            return false;
+        if (sleep_ns < SLEEP_MAX_NS)
+            sleep_ns *= 2;
     }
     return false;
 }
@@ -120,7 +134,7 @@ enum coprocess_sight coprocess_guard(struct coprocess *coprocess, struct request
 
     struct request begun = *request;
 
-    if (!sleeps_in_read(coprocess))
+    if (!sleeps_in_read(coprocess, request->deadline_ms))
         sight = probe(coprocess, &begun);
     if (sight == COPROCESS_QUIET)
         sight = coprocess_look(coprocess);
