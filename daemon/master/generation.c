@@ -130,21 +130,21 @@ static struct generation *new_generation(struct master *master, struct config *c
     return generation;
 }
 
-int generation_prepare(struct master *master, struct config *config, struct generation **prepared,
+int generation_prepare(struct master *master, struct config *config, struct generation **generation,
                        char *error, size_t size)
 {
-    struct generation *generation = new_generation(master, config);
-    int result = generation ? 0 : -ENOMEM;
+    struct generation *made = new_generation(master, config);
+    int result = made ? 0 : -ENOMEM;
 
     snprintf(error, size, "out of memory");
-    if (!generation)
+    if (!made)
         return result;
-    for (size_t i = 0; result == 0 && i < generation->service_count; i++)
-        result = prepare_service(master, generation, i, error, size);
+    for (size_t i = 0; result == 0 && i < made->service_count; i++)
+        result = prepare_service(master, made, i, error, size);
     if (result < 0)
-        generation_free(master, generation);
+        generation_free(master, made);
     else
-        *prepared = generation;
+        *generation = made;
     return result;
 }
 

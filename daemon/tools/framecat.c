@@ -345,10 +345,11 @@ int main(int argc, char **argv)
     };
     int status;
 
-    if (!cat.source.files || descriptors_occupy_standard() < 0) {
+    if (!cat.source.files) {
         fprintf(stderr, "framecat: %s\n", strerror(ENOMEM));
         return EXIT_USAGE;
     }
+    descriptors_occupy_standard();
     signal(SIGPIPE, SIG_IGN);
     parse_arguments(&cat, argc, argv);
     cat.source.hex = cat.hex;
