@@ -62,8 +62,11 @@ static void on_draining(struct child *child)
 
 static void on_group(struct child *child, const struct record *record)
 {
-    /* Only what can be a group of its own making: never everybody's (0, 1) or ours. */
-    child->group = record->value > 1 && record->value != getpgrp() ? (pid_t)record->value : 0;
+    /* Only what can be a group of its own making: never everybody's (0, 1, or what becomes one of
+     * them in a pid_t) or ours. */
+    child->group = record->value > 1 && record->value <= INT32_MAX && record->value != getpgrp()
+                       ? (pid_t)record->value
+                       : 0;
 }
 
 static void take_record(struct child *child, const struct record *record)
@@ -211,8 +214,10 @@ void child_tell(struct child *child, unsigned type, int64_t value)
         .type = type, .slot = child->slot, .generation = child->generation, .value = value};
 
     /* A full pipe already holds reason enough to look. */
-    record_send(child->control_fd, &record);
-    kill(child->pid, WORKER_SIGNAL_POKE);
+    if (record_send(child->control_fd, &record) == -EAGAIN && type == RECORD_REOPEN)
+        child->reopen = true;
+    if (child->state != CHILD_STARTING || type != RECORD_REOPEN)
+        kill(child->pid, WORKER_SIGNAL_POKE);
 }
 
 void child_drain(struct child *child, int64_t may_accept)
@@ -278,6 +283,11 @@ static uint64_t check_child(struct child *child, uint64_t now_ms)
         if (now_ms >= child->repeat_ms)
             child_drain(child, child->may_accept);
         return clock_earlier(child->deadline_ms, child->repeat_ms);
+    }
+    if (child->reopen) {
+        child->reopen = false;
+        child_tell(child, RECORD_REOPEN, 0);
+        return clock_earlier(child->deadline_ms, now_ms + CHECK_EVERY_MS);
     }
     return child->deadline_ms;
 }

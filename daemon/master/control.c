@@ -289,7 +289,7 @@ void control_give(const struct control *control, const struct identity *identity
 
     /* A group that was given with the address stays. */
     if (identity->change && control->listener.fd >= 0 && path &&
-        chown(path, identity->uid, control->group[0] ? (gid_t)-1 : identity->gid) < 0)
+        lchown(path, identity->uid, control->group[0] ? (gid_t)-1 : identity->gid) < 0)
         log_warning("control-owner", LOG_STR("path", path), LOG_ERRNO(errno));
 }
 

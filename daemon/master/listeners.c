@@ -45,8 +45,8 @@ static int set_owner(const struct framed_address *address, char *error, size_t s
         result = -errno;
     else if (((user && user->pw_uid != status.st_uid) ||
               (group && group->gr_gid != status.st_gid)) &&
-             chown(address->path, user ? user->pw_uid : (uid_t)-1,
-                   group ? group->gr_gid : (gid_t)-1) < 0)
+             lchown(address->path, user ? user->pw_uid : (uid_t)-1,
+                    group ? group->gr_gid : (gid_t)-1) < 0)
         result = -errno;
     else if ((status.st_mode & 07777) != address->mode && chmod(address->path, address->mode) < 0)
         result = -errno;

@@ -68,6 +68,10 @@ static int watch_signals(struct master *master)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
+    /* Without a meaning yet: they must not end or stop us. */
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGTTIN, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN);
     master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (master->signal_fd < 0)
         return -errno;
@@ -123,7 +127,7 @@ void master_reopen_logs(struct master *master)
     else
         log_info("log-reopened", LOG_INT("pid", getpid()));
     for (unsigned slot = 0; slot < master->slots_used; slot++)
-        if (master->children[slot] && master->children[slot]->state != CHILD_STARTING)
+        if (master->children[slot])
             child_tell(master->children[slot], RECORD_REOPEN, 0);
 }
 

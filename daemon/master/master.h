@@ -92,6 +92,7 @@ struct child {
     uint64_t repeat_ms;        /* when to tell it to drain again */
     int64_t may_accept;        /* what it was told with RECORD_DRAIN */
     bool acknowledged;         /* the drain */
+    bool reopen;               /* its pipe was full */
     const char *killed_for;    /* the deadline that we killed it for; NULL: not us */
     struct counters last;      /* the last good snapshot */
     char failure[REASON_SIZE]; /* why it did not start, in its words */

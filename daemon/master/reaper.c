@@ -41,7 +41,7 @@ static enum pool_exit exit_kind(const struct child *child, int status)
         return POOL_STILLBORN;
     if (child->state == CHILD_KILLED && child->service->generation->phase == GENERATION_LEAVING)
         return POOL_LEFT;
-    return clean ? POOL_LEFT : POOL_CRASHED;
+    return clean && child->acknowledged ? POOL_LEFT : POOL_CRASHED;
 }
 
 /* The counters outlive the worker; its semaphore, whatever its state, does not. */

@@ -108,7 +108,8 @@ static bool accept_any(struct worker *worker)
 /* While draining: what is in the queue already, as far as we may, then nothing more. */
 static bool accept_last(struct worker *worker)
 {
-    if (!worker->stopping && worker->may_accept > 0 && accept_any(worker))
+    if (!worker->stopping && worker->may_accept > 0 && clock_ms() < worker->leave_by_ms &&
+        accept_any(worker))
         return true;
     worker->may_accept = 0;
     return false;
@@ -125,7 +126,7 @@ static bool is_listener(const struct worker *worker, int fd)
 bool worker_wait(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    bool look = worker->draining || worker->look;
+    bool look = worker->draining || worker->look || worker_poked();
     int listener = -1;
     int count;
 

@@ -174,9 +174,9 @@ void worker_attend(struct worker *worker)
     arm(repeat_timer, 0, 0);
     while ((got = record_receive(worker->start->control_fd, &record)) > 0)
         obey(worker, &record);
-    if (told_to_drain || (got == 0 && !worker->draining))
+    worker->orphan = got == 0;
+    if (!worker->draining && (told_to_drain || worker->orphan))
         drain(worker, 0);
-    told_to_drain = 0;
 }
 
 void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text)

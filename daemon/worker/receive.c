@@ -50,7 +50,8 @@ static int poll_all(struct worker *worker, const struct limit *limit)
     const struct handler_ops *ops = worker->handler->ops;
     struct pollfd fds[2 + HANDLER_WATCH_MAX] = {
         {.fd = worker->client.fd, .events = POLLIN},
-        {.fd = worker->start->control_fd, .events = POLLIN},
+        /* once the master is gone it is ready for ever */
+        {.fd = worker->orphan ? -1 : worker->start->control_fd, .events = POLLIN},
     };
     int more = ops->watch ? ops->watch(worker->handler, fds + 2) : 0;
     int timeout = limit->when_ms ? clock_left_ms(limit->when_ms, clock_ms()) : -1;
@@ -65,7 +66,7 @@ static int poll_all(struct worker *worker, const struct limit *limit)
             ops->attend(worker->handler);
             break;
         }
-    return 1;
+    return limit->when_ms && !fds[0].revents && clock_ms() >= limit->when_ms ? 0 : 1;
 }
 
 /* One recv without blocking, and a poll when there is nothing yet. As framed_conn_fill(), and
@@ -107,6 +108,9 @@ enum counter worker_receive(struct worker *worker)
     enum counter timeout;
     ssize_t got;
 
+    /* Idle is what comes after the replies, however long they took. */
+    if (framed_conn_unread(&worker->conn) == 0)
+        worker->client.heard_ms = clock_coarse_ms();
     slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
     do {
         if (worker_poked())

@@ -55,6 +55,9 @@ int worker_reply(void *context, const void *data, size_t length)
         worker->counters.value[COUNTER_REPLIES]++;
     else
         worker->reply_error = result;
+    /* The client's time is not the handler's. */
+    if (!worker->handler->ops->immediate)
+        slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     return result;
 }
 
@@ -85,7 +88,11 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     enum handler_outcome outcome;
 
     if (framed_conn_queued(&worker->conn) > 0 && now != worker->handled_ms) {
-        enum counter reason = flush(worker);
+        enum counter reason;
+
+        slot_set(worker->slot, SLOT_WRITING, now);
+        reason = flush(worker);
+        now = clock_coarse_ms();
 
         if (reason != KEEP_SERVING)
             return reason;

@@ -50,6 +50,7 @@ struct worker {
     bool look;        /* at the listeners, though they have not called */
     bool draining;
     bool stopping;      /* at once */
+    bool orphan;        /* the master is gone */
     int64_t may_accept; /* while draining: how many connections yet */
     uint64_t leave_by_ms;
     bool hangup;         /* outcome of the message in hand */
