@@ -265,6 +265,14 @@ int log_open(const struct log_settings *settings)
     return 0;
 }
 
+void log_change(const struct log_settings *settings)
+{
+    int result = log_open(settings);
+
+    if (result < 0)
+        log_error("log-open", LOG_STR("file", settings->file), LOG_ERRNO(result));
+}
+
 int log_reopen(void)
 {
     int fd;

@@ -76,6 +76,9 @@ struct log_settings {
  */
 int log_open(const struct log_settings *settings);
 
+/* As log_open(), for when there is a log to tell of a failure. */
+void log_change(const struct log_settings *settings);
+
 /* Opens the file anew (after a rotation). 0, or a negative errno: the log then goes on as it was.
  */
 int log_reopen(void);

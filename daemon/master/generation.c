@@ -183,17 +183,9 @@ static void settle_listeners(const struct generation *generation)
     }
 }
 
-static void open_log(const struct config *config)
-{
-    const struct log_settings settings = config_log_settings(config);
-    int result = log_open(&settings);
-
-    if (result < 0)
-        log_error("log-open", LOG_STR("file", config->log_file), LOG_ERRNO(result));
-}
-
 static void commit(struct master *master, struct generation *generation)
 {
+    const struct log_settings settings = config_log_settings(generation->config);
     struct generation *old = master->current;
 
     generation->phase = GENERATION_CURRENT;
@@ -201,7 +193,7 @@ static void commit(struct master *master, struct generation *generation)
     master->current = generation;
     master->next = NULL;
     if (old) {
-        open_log(generation->config);
+        log_change(&settings);
         settle_listeners(generation);
         generation_drain(master, old, ACCEPT_AT_RELOAD);
     }

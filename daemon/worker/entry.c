@@ -58,16 +58,6 @@ static void forget_systemd(void)
         unsetenv(names[i]);
 }
 
-/* The master's log is still that of the configuration before. */
-static void open_log(const struct config *config)
-{
-    const struct log_settings settings = config_log_settings(config);
-    int result = log_open(&settings);
-
-    if (result < 0)
-        log_error("log-open", LOG_STR("file", config->log_file), LOG_ERRNO(result));
-}
-
 static void group_changed(void *context, pid_t group)
 {
     struct worker *worker = context;
@@ -106,12 +96,14 @@ static int start_handler(struct worker *worker, char *error, size_t size)
 static int set_up(struct worker *worker, char *error, size_t size)
 {
     const struct worker_start *start = worker->start;
+    const struct log_settings settings = config_log_settings(start->config);
     int result;
 
     proctitle_set("framed: %s #%u", worker->service->name, start->slot);
     prctl(PR_SET_NAME, "framed-worker", 0, 0, 0);
     log_set_identity(worker->service->name, (int)start->slot);
-    open_log(start->config);
+    /* The master's log is still that of the configuration before. */
+    log_change(&settings);
     identity_renounce();
     forget_systemd();
     result = close_foreign(start);

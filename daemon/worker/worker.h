@@ -53,7 +53,6 @@ struct worker {
     bool orphan;        /* the master is gone */
     int64_t may_accept; /* while draining: how many connections yet */
     uint64_t leave_by_ms;
-    bool hangup;         /* outcome of the message in hand */
     int reply_error;     /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
 };
