@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proctitle.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 #include "master/pidfile.h"
@@ -172,16 +173,17 @@ static int open_first_log(const struct config *config, const struct identity *id
                           size_t size)
 {
     const struct log_settings settings = config_log_settings(config);
+    int fds[SINK_DESCRIPTORS];
     int result = log_open(&settings);
 
     if (result < 0) {
-        snprintf(error, size, "log: cannot open \"%s\": %s", config->log_file,
+        snprintf(error, size, "log: cannot open \"%s\": %s", log_target_text(&settings),
                  log_errno_text(result));
         return result;
     }
     /* So that it can be opened again as whom we are about to become. */
-    if (identity->change && settings.target == LOG_TARGET_FILE &&
-        fchown(log_descriptor(), identity->uid, identity->gid) < 0)
+    if (identity->change && settings.target == LOG_TARGET_FILE && sink_descriptors(fds) > 0 &&
+        fchown(fds[0], identity->uid, identity->gid) < 0)
         return -errno;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/proctitle.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -25,16 +26,17 @@ static int compare(const void *a, const void *b)
 /* Whatever the master had open: the other workers' pipes, its control socket, other services. */
 static int close_foreign(const struct worker_start *start)
 {
-    size_t count = start->listener_count + 3;
+    size_t count = start->listener_count + 2 + SINK_DESCRIPTORS;
     int *keep = calloc(count, sizeof(*keep));
     int next = STDERR_FILENO + 1;
 
     if (!keep)
         return -ENOMEM;
     memcpy(keep, start->listeners, start->listener_count * sizeof(*keep));
-    keep[count - 3] = start->control_fd;
-    keep[count - 2] = start->status_fd;
-    keep[count - 1] = log_descriptor();
+    count = start->listener_count;
+    keep[count++] = start->control_fd;
+    keep[count++] = start->status_fd;
+    count += sink_descriptors(keep + count);
     qsort(keep, count, sizeof(*keep), compare);
     for (size_t i = 0; i < count; i++) {
         if (keep[i] > next)
