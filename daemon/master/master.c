@@ -132,14 +132,13 @@ void master_reopen_logs(struct master *master)
             child_tell(master->children[slot], RECORD_REOPEN, 0);
 }
 
-/* Brings the pools of the current generation to what their policy wants. */
-static uint64_t fill_pools(struct master *master, uint64_t now_ms)
+/* Brings the pools of GENERATION to what their policy wants. */
+static uint64_t fill_pools(struct master *master, struct generation *generation, uint64_t now_ms)
 {
     uint64_t wake_ms = 0;
 
-    for (size_t i = 0; master->current && !master->stopping && i < master->current->service_count;
-         i++) {
-        struct service *service = &master->current->services[i];
+    for (size_t i = 0; generation && !master->stopping && i < generation->service_count; i++) {
+        struct service *service = &generation->services[i];
         unsigned wanted = pool_wanted(&service->pool, now_ms);
         int result = 0;
 
@@ -161,7 +160,8 @@ static void run(struct master *master)
         uint64_t now = clock_ms();
         uint64_t wake = children_check(master, now);
 
-        wake = clock_earlier(wake, fill_pools(master, now));
+        wake = clock_earlier(wake, fill_pools(master, master->current, now));
+        wake = clock_earlier(wake, fill_pools(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         generation_collect(master);

@@ -142,7 +142,7 @@ void worker_main(const struct worker_start *start)
     }
     worker.watch_stale = true;
     worker_report(&worker, RECORD_READY, 0, NULL);
-    while (!worker.stopping && !(worker.draining && worker.may_accept == 0))
+    while (!worker.stopping && !worker.finished)
         if (worker_wait(&worker))
             worker_serve(&worker);
     leave(&worker, EXIT_SUCCESS);

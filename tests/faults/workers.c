@@ -154,7 +154,7 @@ static void hang(const char *handler, const char *message, bool stop)
     if (stop)
         kill(worker, SIGSTOP);
     began = now_ms();
-    log_wait("event=worker-exit", "killed_for=request");
+    log_wait("event=worker-exit", stop ? "killed_for=stopped" : "killed_for=request");
     ck_assert_uint_lt(now_ms() - began, 6000);
     framed_client_free(client);
     client_once("unix:$DIR/x.sock", "line", "well", "well");
@@ -163,6 +163,42 @@ static void hang(const char *handler, const char *message, bool stop)
 START_TEST(stopped_in_a_command)
 {
     hang("command = {\"$HANDLERS/scripted\"}", "!slow 250", true);
+}
+END_TEST
+
+/* Nobody keeps a deadline for a client whose worker is stopped, but the master. */
+START_TEST(stopped_while_it_reads)
+{
+    pid_t worker;
+    int fd;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { builtin = echo } deadlines { request = 500ms } }\n");
+    fd = raw_connect("unix:$DIR/x.sock");
+    raw_send_text(fd, "well\n");
+    raw_expect_text(fd, "well\n");
+    worker = status_wait_busy("it", "reading");
+    kill(worker, SIGSTOP);
+    raw_send_text(fd, "hello?\n");
+    ck_assert_int_ne(raw_end(fd), RAW_TIMEOUT);
+    log_wait("event=worker-exit", "killed_for=stopped");
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+}
+END_TEST
+
+START_TEST(stopped_and_gone_on)
+{
+    pid_t pids[WORKERS_MAX];
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { builtin = echo } deadlines { request = 100ms } }\n");
+    ck_assert_uint_eq(status_workers("it", pids), 1);
+    kill(pids[0], SIGSTOP);
+    ck_assert(UNTIL(process_state(pids[0]) == 'T'));
+    kill(pids[0], SIGCONT);
+    nap(1300); /* the time that a stopped one would have had */
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+    ck_assert(process_lives(pids[0]));
 }
 END_TEST
 
@@ -198,4 +234,5 @@ END_TEST
 
 SUITE("workers", killed_while_serving, all_killed_at_once, some_killed_while_clients_connect,
       told_to_leave, stopped_one_harms_nobody, stopped_one_does_not_outlive_the_drain,
-      stopped_in_a_command, hanging_in_a_module, out_of_descriptors)
+      stopped_in_a_command, stopped_while_it_reads, stopped_and_gone_on, hanging_in_a_module,
+      out_of_descriptors)
