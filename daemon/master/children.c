@@ -151,6 +151,7 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .listeners = service->listener_fds,
         .listener_count = service->listener_count,
         .master = master,
+        .file_limit = child->master->file_limit,
     };
 
     child->master->options->roles->worker(&start);
@@ -284,8 +285,8 @@ static void check_busy(struct child *child, uint64_t now_ms)
         child_kill(child, "request");
 }
 
-/* Whoever is stopped cannot keep a deadline, not even that of a client it was reading from. 0: it is
- * not, or is about to end anyway. */
+/* Whoever is stopped cannot keep a deadline, not even that of a client it was reading from. 0: it
+ * is not, or is about to end anyway. */
 static uint64_t stopped_limit_ms(const struct child *child)
 {
     uint64_t request_ms = child->service->config->deadlines.request_ms;

@@ -230,6 +230,7 @@ static void commit(struct master *master, struct generation *generation)
     master->generation_number = generation->number;
     master->current = generation;
     master->next = NULL;
+    master->listeners.lookups.closed = true;
     open_doors(master, generation);
     if (old) {
         log_change(&settings);

@@ -2,6 +2,7 @@
 #include "master/master.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "base/sink.h"
@@ -69,6 +70,7 @@ static int watch_signals(struct master *master)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
+    master->file_limit = descriptors_raise_limit();
     /* Without a meaning yet: they must not end or stop us. */
     signal(SIGUSR2, SIG_IGN);
     signal(SIGTTIN, SIG_IGN);
@@ -263,6 +265,7 @@ static void tear_down(struct master *master, const char *pid_file)
         free(master->totals);
         master->totals = next;
     }
+    lookup_free(&master->listeners.lookups);
     free(master->children);
     slots_unmap(master->slots, SLOTS_MAX);
 }

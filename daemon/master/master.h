@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct config;
@@ -118,7 +119,8 @@ struct master {
     struct loop loop;
     struct watch signals;
     int signal_fd;
-    int pid_fd; /* of the pid file, locked; -1: none */
+    rlim_t file_limit; /* as we found it: workers and handlers get it back */
+    int pid_fd;        /* of the pid file, locked; -1: none */
     struct identity identity;
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */

@@ -95,6 +95,9 @@ static void bury(struct master *master, struct child *child, int status)
         service->ready--;
     if (how == POOL_CRASHED)
         service->totals->crashed++;
+    /* What the worker did not live to count. */
+    if (child->killed_for && strcmp(child->killed_for, "request") == 0)
+        service->totals->counters.value[CLOSE_REQUEST]++;
     pool_exited(&service->pool, how, clock_ms());
     generation->children--;
     release_slot(master, child);

@@ -149,6 +149,8 @@ bool worker_wait(struct worker *worker)
     int count;
 
     watch_handler(worker);
+    if (worker->unpublished)
+        worker_publish(worker);
     slot_set(worker->slot, SLOT_IDLE, clock_ms());
     count = epoll_wait(worker->epoll_fd, events, EVENTS, look ? 0 : -1);
     for (int i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/proctitle.h"
@@ -13,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a handler's process gets to leave by itself, when there is no hurry. */
 #define HANDLER_GRACE_MS 1000
+/* How often, and how long apart, it tries to publish its last counters. */
+#define LAST_WORDS_TRIES 20
+#define LAST_WORDS_NS 100000
 
 static int compare(const void *a, const void *b)
 {
@@ -109,6 +114,7 @@ static int set_up(struct worker *worker, char *error, size_t size)
     identity_renounce();
     forget_systemd();
     result = close_foreign(start);
+    descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);
     if (result == 0)
@@ -124,6 +130,13 @@ static int set_up(struct worker *worker, char *error, size_t size)
 static void leave(struct worker *worker, int status) __attribute__((noreturn));
 static void leave(struct worker *worker, int status)
 {
+    const struct timespec moment = {.tv_nsec = LAST_WORDS_NS};
+
+    /* The master holds the lock for the time of a copy. */
+    for (int i = 0; i < LAST_WORDS_TRIES && worker->unpublished; i++) {
+        nanosleep(&moment, NULL);
+        worker_publish(worker);
+    }
     if (worker->handler && worker->handler->ops->stop)
         worker->handler->ops->stop(worker->handler, worker->stopping ? 0 : HANDLER_GRACE_MS);
     _exit(status);

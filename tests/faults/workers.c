@@ -158,6 +158,7 @@ static void hang(const char *handler, const char *message, bool stop)
     ck_assert_uint_lt(now_ms() - began, 6000);
     framed_client_free(client);
     client_once("unix:$DIR/x.sock", "line", "well", "well");
+    ck_assert_int_eq(status_counter("it", "closed.request"), stop ? 0 : 1);
 }
 
 START_TEST(stopped_in_a_command)
@@ -232,7 +233,37 @@ START_TEST(out_of_descriptors)
 }
 END_TEST
 
+/* Here the control socket has nobody to accept for it. */
+START_TEST(master_out_of_descriptors)
+{
+    struct rlimit ours, masters, workers, none;
+    struct framed_client *client;
+    pid_t pids[WORKERS_MAX];
+    long before;
+
+    daemon_start(ECHO("1"));
+    ck_assert_uint_eq(status_workers("echo", pids), 1);
+    getrlimit(RLIMIT_NOFILE, &ours);
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, NULL, &masters), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = masters.rlim_max};
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &none, NULL), 0);
+    ck_assert_int_eq(prlimit(pids[0], RLIMIT_NOFILE, NULL, &workers), 0);
+    ck_assert_uint_eq(masters.rlim_cur, ours.rlim_max);
+    ck_assert_uint_eq(workers.rlim_cur, ours.rlim_cur);
+    before = process_cpu_ms(daemon_pid());
+    client = client_open(daemon_control(), "u32be");
+    client_send(client, "status");
+    log_wait_count(2, "event=control-accept");
+    ck_assert_int_lt(process_cpu_ms(daemon_pid()) - before, 300);
+    ck_assert_uint_lt(log_count("event=control-accept"), 10);
+    client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &masters, NULL), 0);
+    framed_client_free(client);
+    status_wait_workers("echo", 1);
+}
+END_TEST
+
 SUITE("workers", killed_while_serving, all_killed_at_once, some_killed_while_clients_connect,
       told_to_leave, stopped_one_harms_nobody, stopped_one_does_not_outlive_the_drain,
       stopped_in_a_command, stopped_while_it_reads, stopped_and_gone_on, hanging_in_a_module,
-      out_of_descriptors)
+      out_of_descriptors, master_out_of_descriptors)
