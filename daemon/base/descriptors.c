@@ -15,3 +15,26 @@ int descriptors_occupy_standard(void)
         close(fd);
     return fd < 0 ? -errno : 0;
 }
+
+rlim_t descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+    rlim_t before;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return before;
+}
+
+void descriptors_restore_limit(rlim_t limit)
+{
+    struct rlimit now;
+
+    if (limit == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
+        return;
+    now.rlim_cur = limit;
+    setrlimit(RLIMIT_NOFILE, &now);
+}

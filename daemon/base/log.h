@@ -79,15 +79,15 @@ int log_open(const struct log_settings *settings);
 /* As log_open(), for when there is a log to tell of a failure. */
 void log_change(const struct log_settings *settings);
 
+/* Where that is, in words: a file's name, "stderr" … */
+const char *log_target_text(const struct log_settings *settings);
+
 /* Opens the file anew (after a rotation). 0, or a negative errno: the log then goes on as it was.
  */
 int log_reopen(void);
 
 /* Fields that every line of this process has from now on: SERVICE (NULL: none), SLOT (-1: none). */
 void log_set_identity(const char *service, int slot);
-
-/* The descriptor that must stay open for the log, or -1. For closing all others. */
-int log_descriptor(void);
 
 /* Writes one event; use the macros. FIELDS end with LOG_KIND_END. */
 void log_write(int level, const char *event, const struct log_field *fields);

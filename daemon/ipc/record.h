@@ -10,12 +10,14 @@
 
 enum record_type {
     /* worker to master */
-    RECORD_READY = 1, /* takes connections */
+    RECORD_READY = 1, /* could take connections */
     RECORD_FAILED,    /* cannot start: text says why */
     RECORD_DRAINING,  /* has seen RECORD_DRAIN: no need to repeat the signal */
     RECORD_GROUP,     /* value: the process group that must die with the worker, or 0 */
     /* master to worker */
-    RECORD_DRAIN,  /* finish and leave; value: how many connections to accept yet */
+    RECORD_SERVE,  /* take connections from now on */
+    RECORD_DRAIN,  /* finish and leave; value: how many connections to accept yet; text: a `1` for
+                      each listener that nobody else will accept from: all that wait in it */
     RECORD_STOP,   /* leave at once */
     RECORD_REOPEN, /* open the log file anew */
     RECORD_WAKE,   /* look at the listeners: a wake-up may have been lost with a worker */

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct config;
@@ -28,6 +29,7 @@ struct worker_start {
     const int *listeners;
     size_t listener_count;
     pid_t master;
+    rlim_t file_limit; /* as framed was started with */
 };
 
 /* The entry of a role: runs in the new process, and never returns. */

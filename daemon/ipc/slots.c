@@ -37,12 +37,13 @@ enum slot_state slot_get(const struct slot *slot, uint64_t *since_ms)
     return (activity & 0xff) < SLOT_STATE_COUNT ? (enum slot_state)(activity & 0xff) : SLOT_FREE;
 }
 
-void slot_publish(struct slot *slot, const struct counters *counters)
+bool slot_publish(struct slot *slot, const struct counters *counters)
 {
     if (sem_trywait(&slot->lock) < 0)
-        return;
+        return false;
     slot->counters = *counters;
     sem_post(&slot->lock);
+    return true;
 }
 
 int slot_snapshot(struct slot *slot, struct counters *counters)

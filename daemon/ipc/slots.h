@@ -15,6 +15,7 @@
 
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,8 +55,8 @@ static inline void slot_set(struct slot *slot, enum slot_state state, uint64_t n
 /* The state; a number that is none reads as SLOT_FREE. */
 enum slot_state slot_get(const struct slot *slot, uint64_t *since_ms);
 
-/* Worker: publishes its counters, unless the master is reading just now. */
-void slot_publish(struct slot *slot, const struct counters *counters);
+/* Worker: publishes its counters. False when the master is reading just now. */
+bool slot_publish(struct slot *slot, const struct counters *counters);
 
 /*
  * Master: a consistent copy of the counters, waiting at most about a millisecond. 0, or -EAGAIN

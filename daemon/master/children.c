@@ -22,6 +22,10 @@
 /* What a worker gets beyond a deadline that it should have kept itself. */
 #define GRACE_MS 1000
 #define CHECK_EVERY_MS 500
+/* A worker may be stopped this long where handlers may take for ever. */
+#define STOPPED_MS 30000
+/* What must not be lost when a pipe is full. */
+#define OWED (1U << RECORD_REOPEN | 1U << RECORD_SERVE)
 
 static int free_slot(const struct master *master)
 {
@@ -41,12 +45,15 @@ static void on_ready(struct child *child)
     if (child->state != CHILD_STARTING)
         return;
     child->state = CHILD_READY;
+    child->was_ready = true;
     child->deadline_ms = 0;
     child->service->ready++;
     pool_ready(&child->service->pool);
     log_info("worker-ready", LOG_STR("service", child->service->config->name),
              LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
              LOG_INT("start_ms", clock_ms() - child->started_ms));
+    if (child->service->generation->phase == GENERATION_CURRENT)
+        child_serve(child);
     generation_progress(child->master, child->service->generation);
 }
 
@@ -144,6 +151,7 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .listeners = service->listener_fds,
         .listener_count = service->listener_count,
         .master = master,
+        .file_limit = child->master->file_limit,
     };
 
     child->master->options->roles->worker(&start);
@@ -210,14 +218,21 @@ int child_start(struct master *master, struct service *service)
 
 void child_tell(struct child *child, unsigned type, int64_t value)
 {
-    const struct record record = {
+    struct record record = {
         .type = type, .slot = child->slot, .generation = child->generation, .value = value};
 
-    /* A full pipe already holds reason enough to look. */
-    if (record_send(child->control_fd, &record) == -EAGAIN && type == RECORD_REOPEN)
-        child->reopen = true;
+    if (type == RECORD_DRAIN && child->service->forsaken)
+        snprintf(record.text, sizeof(record.text), "%s", child->service->forsaken);
+    /* To leave is told again anyway, and a full pipe already holds reason enough to look. */
+    if (record_send(child->control_fd, &record) == -EAGAIN)
+        child->owed |= (1U << type) & OWED;
     if (child->state != CHILD_STARTING || type != RECORD_REOPEN)
         kill(child->pid, WORKER_SIGNAL_POKE);
+}
+
+void child_serve(struct child *child)
+{
+    child_tell(child, RECORD_SERVE, 0);
 }
 
 void child_drain(struct child *child, int64_t may_accept)
@@ -270,8 +285,35 @@ static void check_busy(struct child *child, uint64_t now_ms)
         child_kill(child, "request");
 }
 
+/* Whoever is stopped cannot keep a deadline, not even that of a client it was reading from. 0: it
+ * is not, or is about to end anyway. */
+static uint64_t stopped_limit_ms(const struct child *child)
+{
+    uint64_t request_ms = child->service->config->deadlines.request_ms;
+
+    if (child->state != CHILD_READY || !child->stopped_ms)
+        return 0;
+    return child->stopped_ms + (request_ms ? request_ms : STOPPED_MS) + GRACE_MS;
+}
+
+static void pay(struct child *child)
+{
+    unsigned owed = child->owed;
+
+    child->owed = 0;
+    for (unsigned type = 0; type < RECORD_TYPE_END; type++)
+        if (owed & 1U << type)
+            child_tell(child, type, 0);
+}
+
 static uint64_t check_child(struct child *child, uint64_t now_ms)
 {
+    uint64_t stopped_limit = stopped_limit_ms(child);
+
+    if (stopped_limit && now_ms >= stopped_limit) {
+        child_kill(child, "stopped");
+        return 0;
+    }
     if (child->deadline_ms && now_ms >= child->deadline_ms) {
         if (child->state == CHILD_STARTING)
             snprintf(child->failure, sizeof(child->failure),
@@ -284,12 +326,11 @@ static uint64_t check_child(struct child *child, uint64_t now_ms)
             child_drain(child, child->may_accept);
         return clock_earlier(child->deadline_ms, child->repeat_ms);
     }
-    if (child->reopen) {
-        child->reopen = false;
-        child_tell(child, RECORD_REOPEN, 0);
+    if (child->owed) {
+        pay(child);
         return clock_earlier(child->deadline_ms, now_ms + CHECK_EVERY_MS);
     }
-    return child->deadline_ms;
+    return clock_earlier(child->deadline_ms, stopped_limit_ms(child));
 }
 
 uint64_t children_check(struct master *master, uint64_t now_ms)

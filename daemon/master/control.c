@@ -21,6 +21,7 @@
 #define PEER_MS 5000
 #define BACKLOG 16
 #define GROUPS_MAX 256
+#define STARVED_MS 1000
 
 /* One framectl. */
 struct peer {
@@ -202,12 +203,11 @@ static bool may_command(const struct control *control, int fd)
 {
     struct ucred credentials;
     socklen_t size = sizeof(credentials);
-    const struct group *group = control->group[0] ? getgrnam(control->group) : NULL;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
         return false;
     return credentials.uid == 0 || credentials.uid == geteuid() ||
-           (group && in_group(fd, credentials.gid, group->gr_gid));
+           (control->has_group && in_group(fd, credentials.gid, control->group));
 }
 
 static void add_peer(struct control *control, int fd)
@@ -240,6 +240,16 @@ static void drop_oldest(struct control *control)
         drop(oldest);
 }
 
+/* Without descriptors or memory the listener stays ready: look away for a while. */
+static void accept_failed(struct control *control, int error)
+{
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
+        return;
+    log_error("control-accept", LOG_ERRNO(error));
+    loop_change(&control->watch, 0);
+    control->again_ms = clock_ms() + STARVED_MS;
+}
+
 static void on_listener(struct watch *watch, uint32_t events)
 {
     struct control *control =
@@ -247,8 +257,10 @@ static void on_listener(struct watch *watch, uint32_t events)
     int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
-    if (fd < 0)
+    if (fd < 0) {
+        accept_failed(control, errno);
         return;
+    }
     if (control->peer_count >= PEERS_MAX)
         drop_oldest(control);
     if (control->peer_count >= PEERS_MAX)
@@ -261,6 +273,7 @@ int control_open(struct control *control, struct master *master, const char *add
                  size_t size)
 {
     struct framed_address parsed;
+    const struct group *group;
     int result;
 
     *control = (struct control){.master = master, .listener.fd = -1};
@@ -279,7 +292,11 @@ int control_open(struct control *control, struct master *master, const char *add
         result = listener_open_unix(&parsed, BACKLOG, &control->listener, error, size);
     if (result < 0)
         return result;
-    snprintf(control->group, sizeof(control->group), "%s", parsed.group);
+    /* Once: the next lookup could wait for a directory server. It was there for the socket's file.
+     */
+    group = parsed.group[0] ? getgrnam(parsed.group) : NULL;
+    control->has_group = group != NULL;
+    control->group = group ? group->gr_gid : 0;
     return loop_add(&master->loop, &control->watch, control->listener.fd, EPOLLIN, on_listener);
 }
 
@@ -289,7 +306,7 @@ void control_give(const struct control *control, const struct identity *identity
 
     /* A group that was given with the address stays. */
     if (identity->change && control->listener.fd >= 0 && path &&
-        lchown(path, identity->uid, control->group[0] ? (gid_t)-1 : identity->gid) < 0)
+        lchown(path, identity->uid, control->has_group ? (gid_t)-1 : identity->gid) < 0)
         log_warning("control-owner", LOG_STR("path", path), LOG_ERRNO(errno));
 }
 
@@ -337,8 +354,14 @@ void control_stopped(struct control *control)
 
 uint64_t control_check(struct control *control, uint64_t now_ms)
 {
-    uint64_t wake_ms = 0;
+    uint64_t wake_ms;
     struct peer *next;
+
+    if (control->again_ms && now_ms >= control->again_ms) {
+        control->again_ms = 0;
+        loop_change(&control->watch, EPOLLIN);
+    }
+    wake_ms = control->again_ms;
 
     for (struct peer *peer = control->peers; peer; peer = next) {
         next = peer->next;

@@ -9,7 +9,9 @@
 #include "base/loop.h"
 #include "master/listeners.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct identity;
 struct master;
@@ -21,7 +23,9 @@ struct control {
     struct listener listener;
     struct peer *peers;
     unsigned peer_count;
-    char group[64]; /* whose members may command; empty: nobody but root and us */
+    bool has_group; /* its members may command; else nobody but root and us */
+    gid_t group;
+    uint64_t again_ms; /* accepting had to stop: when to go on; 0: it goes on */
 };
 
 /* Binds ADDRESS (NULL: no control socket). 0, or a negative errno with a message in ERROR. */

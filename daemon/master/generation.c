@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A waiting connection may have woken a worker that is told to leave: it takes that one yet. */
+/* A waiting connection may have woken a worker that is told to leave: it takes that one yet. Where
+ * nobody else will accept, it takes them all. */
 #define ACCEPT_AT_RELOAD 1
 
 static struct totals *totals_of(struct master *master, const char *name)
@@ -47,6 +48,7 @@ void generation_free(struct master *master, struct generation *generation)
 
         release_listeners(master, service);
         free(service->listeners);
+        free(service->forsaken);
         free(service->listener_fds);
     }
     config_free(generation->config);
@@ -61,7 +63,8 @@ static int bind_service(struct master *master, struct service *service, char *er
 
     service->listeners = calloc(most, sizeof(struct listener *));
     service->listener_fds = calloc(most, sizeof(int));
-    if (!service->listeners || !service->listener_fds)
+    service->forsaken = calloc(most + 1, 1);
+    if (!service->listeners || !service->listener_fds || !service->forsaken)
         return -ENOMEM;
     for (size_t i = 0; i < config->listen_count; i++) {
         size_t count = service->listener_count;
@@ -165,6 +168,17 @@ int generation_launch(struct master *master, struct generation *generation, char
     return result;
 }
 
+/* How many references of GENERATION keep LISTENER. */
+static unsigned holds(const struct generation *generation, const struct listener *listener)
+{
+    unsigned count = 0;
+
+    for (size_t s = 0; s < generation->service_count; s++)
+        for (size_t i = 0; i < generation->services[s].listener_count; i++)
+            count += generation->services[s].listeners[i] == listener;
+    return count;
+}
+
 /* The permissions that the new configuration wants for sockets that were there before. */
 static void settle_listeners(const struct generation *generation)
 {
@@ -183,6 +197,30 @@ static void settle_listeners(const struct generation *generation)
     }
 }
 
+/* Only now: until the swap no client has met the new configuration. */
+static void open_doors(struct master *master, const struct generation *generation)
+{
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (child && child->service->generation == generation && child->state == CHILD_READY)
+            child_serve(child);
+    }
+}
+
+/* Notes the listeners that go with GENERATION. */
+static void find_forsaken(const struct generation *generation)
+{
+    for (size_t s = 0; s < generation->service_count; s++) {
+        const struct service *service = &generation->services[s];
+
+        for (size_t i = 0; i < service->listener_count; i++)
+            service->forsaken[i] =
+                service->listeners[i]->references == holds(generation, service->listeners[i]) ? '1'
+                                                                                              : '0';
+    }
+}
+
 static void commit(struct master *master, struct generation *generation)
 {
     const struct log_settings settings = config_log_settings(generation->config);
@@ -192,9 +230,12 @@ static void commit(struct master *master, struct generation *generation)
     master->generation_number = generation->number;
     master->current = generation;
     master->next = NULL;
+    master->listeners.lookups.closed = true;
+    open_doors(master, generation);
     if (old) {
         log_change(&settings);
         settle_listeners(generation);
+        find_forsaken(old);
         generation_drain(master, old, ACCEPT_AT_RELOAD);
     }
     master_reloaded(master, NULL);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,13 +23,42 @@ const char *listener_path(const struct listener *listener)
     return strncmp(listener->text, "unix:/", 6) == 0 ? path : NULL;
 }
 
-/* Who may connect: the file's owner and mode. 0, or a negative errno with a message. */
+/*
+ * Gives the socket's file its owner and mode. Through a descriptor of it, because whoever owns its
+ * folder could put a link to another file in its place. After a change of identity only what has
+ * changed is refused.
+ */
+static int change_file(const struct framed_address *address, const struct passwd *user,
+                       const struct group *group)
+{
+    int fd = open(address->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char file[64];
+    struct stat status;
+    int result = 0;
+
+    snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        result = -errno;
+    else if (!S_ISSOCK(status.st_mode))
+        result = -EEXIST;
+    else if (((user && user->pw_uid != status.st_uid) ||
+              (group && group->gr_gid != status.st_gid)) &&
+             fchownat(fd, "", user ? user->pw_uid : (uid_t)-1, group ? group->gr_gid : (gid_t)-1,
+                      AT_EMPTY_PATH) < 0)
+        result = -errno;
+    else if ((status.st_mode & 07777) != address->mode && chmod(file, address->mode) < 0)
+        result = -errno;
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+/* Who may connect. 0, or a negative errno with a message. */
 static int set_owner(const struct framed_address *address, char *error, size_t size)
 {
     const struct passwd *user = address->user[0] ? getpwnam(address->user) : NULL;
     const struct group *group = address->group[0] ? getgrnam(address->group) : NULL;
-    struct stat status;
-    int result = 0;
+    int result;
 
     if (address->user[0] && !user) {
         snprintf(error, size, "unix:%s: user: found \"%s\", allowed: an account of this system",
@@ -40,16 +70,7 @@ static int set_owner(const struct framed_address *address, char *error, size_t s
                  address->path, address->group);
         return -ENOENT;
     }
-    /* After a change of identity only what has changed is refused. */
-    if (stat(address->path, &status) < 0)
-        result = -errno;
-    else if (((user && user->pw_uid != status.st_uid) ||
-              (group && group->gr_gid != status.st_gid)) &&
-             lchown(address->path, user ? user->pw_uid : (uid_t)-1,
-                    group ? group->gr_gid : (gid_t)-1) < 0)
-        result = -errno;
-    else if ((status.st_mode & 07777) != address->mode && chmod(address->path, address->mode) < 0)
-        result = -errno;
+    result = change_file(address, user, group);
     if (result < 0)
         snprintf(error, size, "unix:%s: cannot set owner and mode: %s", address->path,
                  strerrordesc_np(-result));
@@ -274,7 +295,8 @@ int listeners_acquire(struct listeners *listeners, const struct framed_address *
                       char *error, size_t size)
 {
     struct framed_endpoint endpoints[FRAMED_ENDPOINTS_MAX];
-    int count = framed_address_resolve(address, true, endpoints, FRAMED_ENDPOINTS_MAX, error, size);
+    int count = lookup_endpoints(&listeners->lookups, address, endpoints, FRAMED_ENDPOINTS_MAX,
+                                 error, size);
     bool wildcard = address->kind == FRAMED_ADDRESS_TCP && !address->host[0];
     int result = count;
     int taken = 0;

@@ -6,6 +6,8 @@
 #ifndef FRAMED_MASTER_LISTENERS_H
 #define FRAMED_MASTER_LISTENERS_H
 
+#include "master/lookup.h"
+
 #include <framed/address.h>
 
 #include <stddef.h>
@@ -23,6 +25,7 @@ struct listener {
 
 struct listeners {
     struct listener *first;
+    struct lookups lookups;
 };
 
 /*

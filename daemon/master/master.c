@@ -2,8 +2,10 @@
 #include "master/master.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/proctitle.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 #include "master/pidfile.h"
@@ -68,6 +70,7 @@ static int watch_signals(struct master *master)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
+    master->file_limit = descriptors_raise_limit();
     /* Without a meaning yet: they must not end or stop us. */
     signal(SIGUSR2, SIG_IGN);
     signal(SIGTTIN, SIG_IGN);
@@ -131,14 +134,13 @@ void master_reopen_logs(struct master *master)
             child_tell(master->children[slot], RECORD_REOPEN, 0);
 }
 
-/* Brings the pools of the current generation to what their policy wants. */
-static uint64_t fill_pools(struct master *master, uint64_t now_ms)
+/* Brings the pools of GENERATION to what their policy wants. */
+static uint64_t fill_pools(struct master *master, struct generation *generation, uint64_t now_ms)
 {
     uint64_t wake_ms = 0;
 
-    for (size_t i = 0; master->current && !master->stopping && i < master->current->service_count;
-         i++) {
-        struct service *service = &master->current->services[i];
+    for (size_t i = 0; generation && !master->stopping && i < generation->service_count; i++) {
+        struct service *service = &generation->services[i];
         unsigned wanted = pool_wanted(&service->pool, now_ms);
         int result = 0;
 
@@ -160,7 +162,8 @@ static void run(struct master *master)
         uint64_t now = clock_ms();
         uint64_t wake = children_check(master, now);
 
-        wake = clock_earlier(wake, fill_pools(master, now));
+        wake = clock_earlier(wake, fill_pools(master, master->current, now));
+        wake = clock_earlier(wake, fill_pools(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         generation_collect(master);
@@ -172,16 +175,17 @@ static int open_first_log(const struct config *config, const struct identity *id
                           size_t size)
 {
     const struct log_settings settings = config_log_settings(config);
+    int fds[SINK_DESCRIPTORS];
     int result = log_open(&settings);
 
     if (result < 0) {
-        snprintf(error, size, "log: cannot open \"%s\": %s", config->log_file,
+        snprintf(error, size, "log: cannot open \"%s\": %s", log_target_text(&settings),
                  log_errno_text(result));
         return result;
     }
     /* So that it can be opened again as whom we are about to become. */
-    if (identity->change && settings.target == LOG_TARGET_FILE &&
-        fchown(log_descriptor(), identity->uid, identity->gid) < 0)
+    if (identity->change && settings.target == LOG_TARGET_FILE && sink_descriptors(fds) > 0 &&
+        fchown(fds[0], identity->uid, identity->gid) < 0)
         return -errno;
     return 0;
 }
@@ -261,6 +265,7 @@ static void tear_down(struct master *master, const char *pid_file)
         free(master->totals);
         master->totals = next;
     }
+    lookup_free(&master->listeners.lookups);
     free(master->children);
     slots_unmap(master->slots, SLOTS_MAX);
 }

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct config;
@@ -48,7 +49,9 @@ struct service {
     struct listener **listeners;
     int *listener_fds; /* the same, as workers are given them */
     size_t listener_count;
-    unsigned ready; /* workers that serve */
+    char *forsaken; /* once it leaves: a `1` for each listener that nobody else has */
+    unsigned ready; /* workers that serve, or could */
+    unsigned lost;  /* workers that were ready, and ended before the generation was current */
 };
 
 enum generation_phase {
@@ -85,14 +88,16 @@ struct child {
     uint64_t generation; /* of this process: unique in this run */
     pid_t pid;
     pid_t group; /* the co-process group that must die with it; 0: none */
+    bool was_ready;
     int control_fd;
     int status_fd;
     uint64_t started_ms;
     uint64_t deadline_ms;      /* of its state: start or drain; 0: none */
     uint64_t repeat_ms;        /* when to tell it to drain again */
     int64_t may_accept;        /* what it was told with RECORD_DRAIN */
+    uint64_t stopped_ms;       /* since when it is stopped by a signal; 0: it is not */
     bool acknowledged;         /* the drain */
-    bool reopen;               /* its pipe was full */
+    unsigned owed;             /* bits of the records that found its pipe full */
     const char *killed_for;    /* the deadline that we killed it for; NULL: not us */
     struct counters last;      /* the last good snapshot */
     char failure[REASON_SIZE]; /* why it did not start, in its words */
@@ -114,7 +119,8 @@ struct master {
     struct loop loop;
     struct watch signals;
     int signal_fd;
-    int pid_fd; /* of the pid file, locked; -1: none */
+    rlim_t file_limit; /* as we found it: workers and handlers get it back */
+    int pid_fd;        /* of the pid file, locked; -1: none */
     struct identity identity;
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */
@@ -185,6 +191,8 @@ void master_reopen_logs(struct master *master);
 int child_start(struct master *master, struct service *service);
 /* Tells CHILD to finish, accepting MAY_ACCEPT connections yet; repeated until it has heard. */
 void child_drain(struct child *child, int64_t may_accept);
+/* Lets CHILD take connections. */
+void child_serve(struct child *child);
 /* Kills CHILD and its co-process; WHY is the word for the log. */
 void child_kill(struct child *child, const char *why);
 /* Sends a record of TYPE to CHILD and makes it look. */

@@ -37,10 +37,10 @@ static enum pool_exit exit_kind(const struct child *child, int status)
 
     if (child->state == CHILD_DRAINING && clean)
         return POOL_LEFT;
-    if (child->state == CHILD_STARTING)
-        return POOL_STILLBORN;
     if (child->state == CHILD_KILLED && child->service->generation->phase == GENERATION_LEAVING)
         return POOL_LEFT;
+    if (!child->was_ready)
+        return POOL_STILLBORN;
     return clean && child->acknowledged ? POOL_LEFT : POOL_CRASHED;
 }
 
@@ -76,6 +76,12 @@ static void close_pipes(struct child *child)
     close(child->status_fd);
 }
 
+/* One that had been ready proved that the configuration is good: it is replaced. */
+static bool is_bearable(struct service *service, enum pool_exit how)
+{
+    return how != POOL_STILLBORN && ++service->lost <= service->pool.target;
+}
+
 static void bury(struct master *master, struct child *child, int status)
 {
     struct service *service = child->service;
@@ -89,17 +95,21 @@ static void bury(struct master *master, struct child *child, int status)
         service->ready--;
     if (how == POOL_CRASHED)
         service->totals->crashed++;
+    /* What the worker did not live to count. */
+    if (child->killed_for && strcmp(child->killed_for, "request") == 0)
+        service->totals->counters.value[CLOSE_REQUEST]++;
     pool_exited(&service->pool, how, clock_ms());
     generation->children--;
     release_slot(master, child);
     close_pipes(child);
     wake_others(master, service);
-    if (generation->phase == GENERATION_STARTING) {
+    if (generation->phase == GENERATION_STARTING && !is_bearable(service, how)) {
         char reason[REASON_SIZE + 128];
 
         snprintf(reason, sizeof(reason), "service \"%s\": %s", service->config->name,
                  child->failure[0]   ? child->failure
                  : child->killed_for ? child->killed_for
+                 : child->was_ready  ? "its workers do not live long enough"
                                      : "a worker ended before it was ready");
         generation_abandon(master, reason);
     }
@@ -120,11 +130,15 @@ void children_reap(struct master *master)
     pid_t pid;
 
     /* Also what is not ours: as process 1 of a container we inherit orphans. */
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
         struct child *child = find_pid(master, pid);
 
         if (!child)
             continue;
+        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+            child->stopped_ms = WIFSTOPPED(status) ? clock_ms() : 0;
+            continue;
+        }
         child_listen(child, INT32_MAX); /* its last words; nobody writes any more */
         bury(master, child, status);
     }

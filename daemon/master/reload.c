@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/config.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,8 +90,15 @@ void master_reload_if_wanted(struct master *master)
         reload_now(master);
 }
 
+/* A pipe that was given to us full, or a terminal that was told to wait, stops nobody. */
 static void announce(const struct master *master)
 {
+    struct pollfd taker = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    if (poll(&taker, 1, 0) == 0) {
+        log_warning("announce", LOG_STR("error", "nobody reads standard output"));
+        return;
+    }
     for (size_t s = 0; s < master->current->service_count; s++)
         for (size_t i = 0; i < master->current->services[s].listener_count; i++)
             puts(master->current->services[s].listeners[i]->text);
@@ -127,6 +135,15 @@ void master_start_failed(struct master *master, const char *reason)
     master_stop(master, true);
 }
 
+/* The log takes any bytes, JSON does not. */
+static void note_reason(struct master *master, const char *reason)
+{
+    snprintf(master->last_error, sizeof(master->last_error), "%s", reason ? reason : "");
+    for (char *byte = master->last_error; *byte; byte++)
+        if (*byte & 0x80)
+            *byte = '?';
+}
+
 void master_reloaded(struct master *master, const char *reason)
 {
     if (!reason && master->generation_number == 1) {
@@ -138,12 +155,12 @@ void master_reloaded(struct master *master, const char *reason)
         return;
     }
     master->reloads++;
-    snprintf(master->last_error, sizeof(master->last_error), "%s", reason ? reason : "");
+    note_reason(master, reason);
     if (reason)
         log_error("reload-failed", LOG_STR("reason", reason));
     else
         log_notice("reloaded", LOG_INT("generation", master->generation_number));
     if (!master->stopping)
         notify_ready(master);
-    control_reloaded(&master->control, reason);
+    control_reloaded(&master->control, reason ? master->last_error : NULL);
 }

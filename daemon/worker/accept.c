@@ -29,15 +29,18 @@ static int watch(struct worker *worker, int fd, uint32_t events)
 
 int worker_listen(struct worker *worker)
 {
-    const struct worker_start *start = worker->start;
-    int result;
-
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (worker->epoll_fd < 0)
-        return -errno;
-    result = watch(worker, start->control_fd, EPOLLIN);
+    return worker->epoll_fd < 0 ? -errno : watch(worker, worker->start->control_fd, EPOLLIN);
+}
+
+int worker_open(struct worker *worker)
+{
+    const struct worker_start *start = worker->start;
+    int result = 0;
+
     for (size_t i = 0; result == 0 && i < start->listener_count; i++)
         result = watch(worker, start->listeners[i], EPOLLIN | EPOLLEXCLUSIVE);
+    worker->serving = result == 0;
     return result;
 }
 
@@ -83,8 +86,6 @@ static bool accept_client(struct worker *worker, int listener)
         accept_failed(worker, errno);
         return false;
     }
-    if (worker->draining)
-        worker->may_accept--;
     *client = (struct client){
         .fd = fd,
         .listener = listener,
@@ -105,13 +106,30 @@ static bool accept_any(struct worker *worker)
     return false;
 }
 
-/* While draining: what is in the queue already, as far as we may, then nothing more. */
+/* Who waits where nobody else will come. */
+static bool accept_forsaken(struct worker *worker)
+{
+    for (size_t i = 0; worker->forsaken && i < worker->start->listener_count; i++) {
+        if (worker->forsaken[i] == '\0')
+            break;
+        if (worker->forsaken[i] == '1' && accept_client(worker, worker->start->listeners[i]))
+            return true;
+    }
+    return false;
+}
+
+/* While draining: what is in the queues already, as far as we may, then nothing more. */
 static bool accept_last(struct worker *worker)
 {
-    if (!worker->stopping && worker->may_accept > 0 && clock_ms() < worker->leave_by_ms &&
-        accept_any(worker))
+    bool may = worker->serving && !worker->stopping && clock_ms() < worker->leave_by_ms;
+
+    if (may && accept_forsaken(worker))
         return true;
-    worker->may_accept = 0;
+    if (may && worker->may_accept > 0 && accept_any(worker)) {
+        worker->may_accept--;
+        return true;
+    }
+    worker->finished = true;
     return false;
 }
 
@@ -131,6 +149,8 @@ bool worker_wait(struct worker *worker)
     int count;
 
     watch_handler(worker);
+    if (worker->unpublished)
+        worker_publish(worker);
     slot_set(worker->slot, SLOT_IDLE, clock_ms());
     count = epoll_wait(worker->epoll_fd, events, EVENTS, look ? 0 : -1);
     for (int i = 0; i < count; i++) {
@@ -147,5 +167,5 @@ bool worker_wait(struct worker *worker)
         return accept_last(worker);
     look = worker->look;
     worker->look = false;
-    return look && accept_any(worker);
+    return look && worker->serving && accept_any(worker);
 }

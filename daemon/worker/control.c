@@ -126,11 +126,12 @@ bool worker_poked(void)
     return poked;
 }
 
-static void drain(struct worker *worker, int64_t may_accept)
+static void drain(struct worker *worker, int64_t may_accept, const char *forsaken)
 {
     if (!worker->draining) {
         worker->draining = true;
         worker->may_accept = may_accept;
+        worker->forsaken = strdup(forsaken); /* without memory: none */
         worker->leave_by_ms = clock_ms() + worker->service->deadlines.drain_ms;
         log_debug("drain", LOG_INT("pid", getpid()));
     }
@@ -145,11 +146,24 @@ static void reopen_log(void)
         log_error("log-reopen", LOG_ERRNO(result));
 }
 
+static void open_doors(struct worker *worker)
+{
+    int result = worker->draining ? 0 : worker_open(worker);
+
+    if (result < 0) {
+        log_error("listen", LOG_ERRNO(result));
+        worker->stopping = true;
+    }
+}
+
 static void obey(struct worker *worker, const struct record *record)
 {
     switch (record->type) {
+    case RECORD_SERVE:
+        open_doors(worker);
+        break;
     case RECORD_DRAIN:
-        drain(worker, record->value);
+        drain(worker, record->value, record->text);
         break;
     case RECORD_STOP:
         worker->draining = worker->stopping = true;
@@ -176,7 +190,7 @@ void worker_attend(struct worker *worker)
         obey(worker, &record);
     worker->orphan = got == 0;
     if (!worker->draining && (told_to_drain || worker->orphan))
-        drain(worker, 0);
+        drain(worker, 0, "");
 }
 
 void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text)

@@ -2,9 +2,11 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/proctitle.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -12,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a handler's process gets to leave by itself, when there is no hurry. */
 #define HANDLER_GRACE_MS 1000
+/* How often, and how long apart, it tries to publish its last counters. */
+#define LAST_WORDS_TRIES 20
+#define LAST_WORDS_NS 100000
 
 static int compare(const void *a, const void *b)
 {
@@ -25,16 +31,17 @@ static int compare(const void *a, const void *b)
 /* Whatever the master had open: the other workers' pipes, its control socket, other services. */
 static int close_foreign(const struct worker_start *start)
 {
-    size_t count = start->listener_count + 3;
+    size_t count = start->listener_count + 2 + SINK_DESCRIPTORS;
     int *keep = calloc(count, sizeof(*keep));
     int next = STDERR_FILENO + 1;
 
     if (!keep)
         return -ENOMEM;
     memcpy(keep, start->listeners, start->listener_count * sizeof(*keep));
-    keep[count - 3] = start->control_fd;
-    keep[count - 2] = start->status_fd;
-    keep[count - 1] = log_descriptor();
+    count = start->listener_count;
+    keep[count++] = start->control_fd;
+    keep[count++] = start->status_fd;
+    count += sink_descriptors(keep + count);
     qsort(keep, count, sizeof(*keep), compare);
     for (size_t i = 0; i < count; i++) {
         if (keep[i] > next)
@@ -107,6 +114,7 @@ static int set_up(struct worker *worker, char *error, size_t size)
     identity_renounce();
     forget_systemd();
     result = close_foreign(start);
+    descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);
     if (result == 0)
@@ -122,6 +130,13 @@ static int set_up(struct worker *worker, char *error, size_t size)
 static void leave(struct worker *worker, int status) __attribute__((noreturn));
 static void leave(struct worker *worker, int status)
 {
+    const struct timespec moment = {.tv_nsec = LAST_WORDS_NS};
+
+    /* The master holds the lock for the time of a copy. */
+    for (int i = 0; i < LAST_WORDS_TRIES && worker->unpublished; i++) {
+        nanosleep(&moment, NULL);
+        worker_publish(worker);
+    }
     if (worker->handler && worker->handler->ops->stop)
         worker->handler->ops->stop(worker->handler, worker->stopping ? 0 : HANDLER_GRACE_MS);
     _exit(status);
@@ -140,7 +155,7 @@ void worker_main(const struct worker_start *start)
     }
     worker.watch_stale = true;
     worker_report(&worker, RECORD_READY, 0, NULL);
-    while (!worker.stopping && !(worker.draining && worker.may_accept == 0))
+    while (!worker.stopping && !worker.finished)
         if (worker_wait(&worker))
             worker_serve(&worker);
     leave(&worker, EXIT_SUCCESS);

@@ -161,12 +161,12 @@ static enum counter flush_owed(struct worker *worker, enum counter reason)
     return reason == KEEP_SERVING ? flushed : reason;
 }
 
-static void publish(struct worker *worker)
+void worker_publish(struct worker *worker)
 {
     worker->counters.value[COUNTER_BYTES_IN] += worker->conn.bytes_in;
     worker->counters.value[COUNTER_BYTES_OUT] += worker->conn.bytes_out;
     worker->conn.bytes_in = worker->conn.bytes_out = 0;
-    slot_publish(worker->slot, &worker->counters);
+    worker->unpublished = !slot_publish(worker->slot, &worker->counters);
 }
 
 static enum counter serve(struct worker *worker)
@@ -180,7 +180,7 @@ static enum counter serve(struct worker *worker)
             slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
             reason = flush_owed(worker, answer(worker));
         }
-        publish(worker);
+        worker_publish(worker);
     } while (reason == KEEP_SERVING);
     return reason;
 }
@@ -242,5 +242,5 @@ void worker_serve(struct worker *worker)
     }
     worker->counters.value[reason]++;
     worker_close(worker, reason);
-    publish(worker);
+    worker_publish(worker);
 }

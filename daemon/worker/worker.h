@@ -47,11 +47,15 @@ struct worker {
     uint64_t next_client_id;
     int epoll_fd;
     bool watch_stale; /* the handler's descriptors have changed */
+    bool serving;     /* may accept */
     bool look;        /* at the listeners, though they have not called */
     bool draining;
     bool stopping;      /* at once */
+    bool finished;      /* drained: nothing more to accept */
+    bool unpublished;   /* counters that the master was in the way of */
     bool orphan;        /* the master is gone */
     int64_t may_accept; /* while draining: how many connections yet */
+    char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
     int reply_error;     /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
@@ -60,13 +64,17 @@ struct worker {
 /* The role's entry (see ipc/role.h). */
 void worker_main(const struct worker_start *start) __attribute__((noreturn));
 
-/* accept.c: the listeners and what must be heard while idle. 0 or a negative errno. */
+/* accept.c: what must be heard while idle; from worker_open() on also the listeners. 0 or a
+ * negative errno. */
 int worker_listen(struct worker *worker);
+int worker_open(struct worker *worker);
 /* Waits for a client, or for news of another kind: true when worker->client is one. */
 bool worker_wait(struct worker *worker);
 
 /* serve.c: the client's life, from its first byte to its close. */
 void worker_serve(struct worker *worker);
+/* Publishes the counters; when the master is reading them just now, the next time. */
+void worker_publish(struct worker *worker);
 /* The host's reply call for handlers. */
 int worker_reply(void *context, const void *data, size_t length);
 

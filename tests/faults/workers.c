@@ -154,15 +154,52 @@ static void hang(const char *handler, const char *message, bool stop)
     if (stop)
         kill(worker, SIGSTOP);
     began = now_ms();
-    log_wait("event=worker-exit", "killed_for=request");
+    log_wait("event=worker-exit", stop ? "killed_for=stopped" : "killed_for=request");
     ck_assert_uint_lt(now_ms() - began, 6000);
     framed_client_free(client);
     client_once("unix:$DIR/x.sock", "line", "well", "well");
+    ck_assert_int_eq(status_counter("it", "closed.request"), stop ? 0 : 1);
 }
 
 START_TEST(stopped_in_a_command)
 {
     hang("command = {\"$HANDLERS/scripted\"}", "!slow 250", true);
+}
+END_TEST
+
+/* Nobody keeps a deadline for a client whose worker is stopped, but the master. */
+START_TEST(stopped_while_it_reads)
+{
+    pid_t worker;
+    int fd;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { builtin = echo } deadlines { request = 500ms } }\n");
+    fd = raw_connect("unix:$DIR/x.sock");
+    raw_send_text(fd, "well\n");
+    raw_expect_text(fd, "well\n");
+    worker = status_wait_busy("it", "reading");
+    kill(worker, SIGSTOP);
+    raw_send_text(fd, "hello?\n");
+    ck_assert_int_ne(raw_end(fd), RAW_TIMEOUT);
+    log_wait("event=worker-exit", "killed_for=stopped");
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+}
+END_TEST
+
+START_TEST(stopped_and_gone_on)
+{
+    pid_t pids[WORKERS_MAX];
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { builtin = echo } deadlines { request = 100ms } }\n");
+    ck_assert_uint_eq(status_workers("it", pids), 1);
+    kill(pids[0], SIGSTOP);
+    ck_assert(UNTIL(process_state(pids[0]) == 'T'));
+    kill(pids[0], SIGCONT);
+    nap(1300); /* the time that a stopped one would have had */
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+    ck_assert(process_lives(pids[0]));
 }
 END_TEST
 
@@ -196,6 +233,37 @@ START_TEST(out_of_descriptors)
 }
 END_TEST
 
+/* Here the control socket has nobody to accept for it. */
+START_TEST(master_out_of_descriptors)
+{
+    struct rlimit ours, masters, workers, none;
+    struct framed_client *client;
+    pid_t pids[WORKERS_MAX];
+    long before;
+
+    daemon_start(ECHO("1"));
+    ck_assert_uint_eq(status_workers("echo", pids), 1);
+    getrlimit(RLIMIT_NOFILE, &ours);
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, NULL, &masters), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = masters.rlim_max};
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &none, NULL), 0);
+    ck_assert_int_eq(prlimit(pids[0], RLIMIT_NOFILE, NULL, &workers), 0);
+    ck_assert_uint_eq(masters.rlim_cur, ours.rlim_max);
+    ck_assert_uint_eq(workers.rlim_cur, ours.rlim_cur);
+    before = process_cpu_ms(daemon_pid());
+    client = client_open(daemon_control(), "u32be");
+    client_send(client, "status");
+    log_wait_count(2, "event=control-accept");
+    ck_assert_int_lt(process_cpu_ms(daemon_pid()) - before, 300);
+    ck_assert_uint_lt(log_count("event=control-accept"), 10);
+    client_once("unix:$DIR/x.sock", "u32be", "hello", "hello");
+    ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_NOFILE, &masters, NULL), 0);
+    framed_client_free(client);
+    status_wait_workers("echo", 1);
+}
+END_TEST
+
 SUITE("workers", killed_while_serving, all_killed_at_once, some_killed_while_clients_connect,
       told_to_leave, stopped_one_harms_nobody, stopped_one_does_not_outlive_the_drain,
-      stopped_in_a_command, hanging_in_a_module, out_of_descriptors)
+      stopped_in_a_command, stopped_while_it_reads, stopped_and_gone_on, hanging_in_a_module,
+      out_of_descriptors, master_out_of_descriptors)

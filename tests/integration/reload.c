@@ -91,6 +91,8 @@ START_TEST(broken_file_changes_nothing)
     reload_badly(ECHO "service two { listen = \"unix:/nowhere/two.sock\"\n"
                       "handler { builtin = echo } }\n",
                  "/nowhere/two.sock");
+    reload_badly(ECHO "service two { listen = \"unix:$DIR/two.sock\" framing = \"\xff\xfe\" }\n",
+                 "framing");
     client_expect(client, "still", "still");
     framed_client_free(client);
 }
@@ -157,6 +159,34 @@ START_TEST(mode_of_a_kept_socket_changes)
     reload_well();
     ck_assert_int_eq(stat(expand("$DIR/x.sock"), &status), 0);
     ck_assert_int_eq(status.st_mode & 07777, 0666);
+}
+END_TEST
+
+START_TEST(link_in_place_of_a_socket_is_not_followed)
+{
+    struct stat status;
+
+    daemon_start("service echo { listen = \"unix:$DIR/x.sock,mode=0600\"\n"
+                 "handler { builtin = echo } }\n");
+    daemon_write("victim", "");
+    ck_assert_int_eq(chmod(expand("$DIR/victim"), 0600), 0);
+    ck_assert_int_eq(unlink(expand("$DIR/x.sock")), 0);
+    ck_assert_int_eq(symlink("victim", expand("$DIR/x.sock")), 0);
+    daemon_configure("service echo { listen = \"unix:$DIR/x.sock,mode=0666\"\n"
+                     "handler { builtin = echo } }\n");
+    reload_well();
+    log_wait("event=listen", "cannot set owner and mode");
+    ck_assert_int_eq(stat(expand("$DIR/victim"), &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(name_that_is_new_is_not_looked_up)
+{
+    daemon_start(ECHO);
+    reload_badly("service echo { listen = \"tcp:name.invalid:0\" handler { builtin = echo } }\n",
+                 "name.invalid");
+    ck_assert(log_has("event=reload-failed", "an address, or a restart"));
 }
 END_TEST
 
@@ -255,6 +285,7 @@ END_TEST
 SUITE("reload", workers_are_new_and_master_is_not, hangup_signal_reloads,
       broken_file_changes_nothing, handler_that_dies_at_start_changes_nothing,
       module_that_is_missing_changes_nothing, services_and_listeners_come_and_go,
-      mode_of_a_kept_socket_changes, chosen_port_is_kept, changed_program_is_picked_up,
+      mode_of_a_kept_socket_changes, link_in_place_of_a_socket_is_not_followed,
+      name_that_is_new_is_not_looked_up, chosen_port_is_kept, changed_program_is_picked_up,
       idle_connection_is_closed_in_order, first_message_after_the_reload_is_answered,
       request_in_flight_is_answered, reloads_leave_no_descriptors)
