@@ -21,6 +21,7 @@ static const char usage[] =
     "usage: framed -c FILE [-t]                  serve what FILE says; -t: only check it\n"
     "       framed run OPTIONS [-- COMMAND ...]  serve one handler, without a file\n"
     "       framed check -c FILE                 check FILE and what it names\n"
+    "       framed framings                      list the framings that have a name\n"
     "       framed --version | --help\n"
     "\n"
     "  framed run -l tcp:127.0.0.1:7000 -w 4 -- jq -c --unbuffered .foo\n"
@@ -201,12 +202,23 @@ static int command_serve(int argc, char **argv)
     return serve(load_file, &options.file, false);
 }
 
+static int command_framings(int argc, char **argv)
+{
+    bool mdoc = argc == 2 && strcmp(argv[1], "--mdoc") == 0; /* for framed.conf(5), when it is built */
+
+    if (argc > 1 && !mdoc)
+        return usage_error("a word too many:", argv[1]);
+    (mdoc ? config_print_framings_mdoc : config_print_framings)(stdout);
+    return printed();
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } commands[] = {
     {"run", command_run},
     {"check", command_check},
+    {"framings", command_framings},
 };
 
 int main(int argc, char **argv)

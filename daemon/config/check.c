@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_MAX_LENGTH 32
-
 static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyz"
                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "0123456789_.-";
@@ -30,23 +28,32 @@ static struct place service_place(const struct service_config *service,
 void check_twice(struct draft *draft, const char *name, const struct place *place)
 {
     const struct service_config *first = config_find_service(draft->config, name);
+    const struct framing_config *framing = config_find_framing(draft->config, name);
 
     if (first)
         report_add(draft->report, place, "service \"%s\" given twice, first at %s:%u", name,
                    first->file, first->line);
+    else if (framing)
+        report_add(draft->report, place, "framing \"%s\" given twice, first at %s:%u", name,
+                   framing->file, framing->line);
+}
+
+bool check_is_name(const char *name)
+{
+    const size_t length = strlen(name);
+
+    return length > 0 && length <= CHECK_NAME_LENGTH && strspn(name, name_bytes) == length;
 }
 
 static void check_name(struct draft *draft)
 {
     const struct service_config *service = &draft->service;
-    const size_t length = strlen(service->name);
     const struct place place = {.file = service->file, .line = service->line};
     char quoted[REPORT_QUOTED_SIZE];
 
-    if (length == 0 || length > NAME_MAX_LENGTH || strspn(service->name, name_bytes) < length)
-        report_add(draft->report, &place,
-                   "service: found \"%s\", allowed: a name of 1 to %d of A-Z a-z 0-9 _ . -",
-                   report_quote(service->name, quoted), NAME_MAX_LENGTH);
+    if (!check_is_name(service->name))
+        report_add(draft->report, &place, "service: found \"%s\", allowed: %s",
+                   report_quote(service->name, quoted), CHECK_NAME_ALLOWED);
     else
         check_twice(draft, service->name, &place);
 }
@@ -98,28 +105,12 @@ static void check_handler(struct draft *draft)
     draft->service.handler.type = type;
 }
 
-/* The schema keeps both within what a framing takes; a failure would be a mistake there. */
-static void settle_framings(struct draft *draft)
-{
-    struct service_config *service = &draft->service;
-    const struct place place = service_place(service, schema_row(KEY_FRAMING));
-    int result;
-
-    service->reply_framing = service->framing;
-    result = framed_framing_set_max(&service->framing, service->limits.max_message);
-    if (result == 0)
-        result = framed_framing_set_max(&service->reply_framing, service->limits.max_reply);
-    if (result < 0)
-        report_status(draft->report, result, &place, "does not take these limits");
-}
-
 void check_service(struct draft *draft)
 {
     check_name(draft);
     if (!draft->is_given[KEY_LISTEN])
         report_missing(draft, KEY_LISTEN);
     check_handler(draft);
-    settle_framings(draft);
 }
 
 /* Port 0 is another port each time. What else overlaps (tcp:*:7000) only bind(2) can tell. */

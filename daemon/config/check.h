@@ -2,8 +2,15 @@
 #ifndef FRAMED_CONFIG_CHECK_H
 #define FRAMED_CONFIG_CHECK_H
 
+#include <stdbool.h>
+
 struct draft;
 struct place;
+
+/* Names of services and framings. */
+#define CHECK_NAME_LENGTH 32
+#define CHECK_NAME_ALLOWED "a name of 1 to 32 of A-Z a-z 0-9 _ . -"
+bool check_is_name(const char *name);
 
 /* More workers than this are no configuration but a mistake: each has a slot in shared memory. */
 #define CHECK_WORKERS_MAX 4096
@@ -11,7 +18,7 @@ struct place;
 /* The service that the draft has just read; settles its handler's type. */
 void check_service(struct draft *draft);
 
-/* If a service has NAME already, reports at PLACE that it is given twice. */
+/* If a service, or else a framing, has NAME already, reports at PLACE that it is given twice. */
 void check_twice(struct draft *draft, const char *name, const struct place *place);
 
 /* The address just added to the service, given at PLACE: nobody else may have it. */

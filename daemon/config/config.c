@@ -29,6 +29,9 @@ void service_deinit(struct service_config *service)
     free(service->name);
     free(service->file);
     free(service->framing_name);
+    free(service->reply_framing_name);
+    framed_framing_free(service->framing);
+    framed_framing_free(service->replies);
     free(service->handler.module);
     free_words(service->handler.command);
 }
@@ -48,6 +51,13 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->service_count; i++)
         service_deinit(&config->services[i]);
     free(config->services);
+    for (size_t i = 0; i < config->framing_count; i++) {
+        free(config->framings[i].name);
+        free(config->framings[i].text);
+        free(config->framings[i].base);
+        free(config->framings[i].file);
+    }
+    free(config->framings);
     free(config->file);
     free(config->user);
     free(config->group);
@@ -62,6 +72,14 @@ const struct service_config *config_find_service(const struct config *config, co
     for (size_t i = 0; i < config->service_count; i++)
         if (strcmp(config->services[i].name, name) == 0)
             return &config->services[i];
+    return NULL;
+}
+
+const struct framing_config *config_find_framing(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->framing_count; i++)
+        if (strcmp(config->framings[i].name, name) == 0)
+            return &config->framings[i];
     return NULL;
 }
 

@@ -68,14 +68,27 @@ struct service_config {
     struct framed_address *listen;
     char **listen_text; /* as written, one for each of listen */
     size_t listen_count;
-    char *framing_name;
-    struct framed_framing framing;       /* with max_message */
-    struct framed_framing reply_framing; /* the same with max_reply */
+    char *framing_name; /* as written */
+    unsigned framing_line;
+    char *reply_framing_name; /* NULL: what the framing says, or the same */
+    unsigned reply_framing_line;
+    struct framed_framing *framing;             /* with max_message */
+    struct framed_framing *replies;             /* with max_reply; has reply_framing */
+    const struct framed_framing *reply_framing; /* what replies are written in */
     struct handler_config handler;
     uint64_t workers; /* workers { max } */
     struct limits_config limits;
     struct deadlines_config deadlines;
     bool log_messages;
+};
+
+/* `framing NAME { }` */
+struct framing_config {
+    char *name;
+    char *text; /* as framed_framing_parse() takes it */
+    char *base; /* while it is read */
+    char *file;
+    unsigned line;
 };
 
 struct config {
@@ -88,6 +101,8 @@ struct config {
     char *log_file; /* with LOG_TARGET_FILE */
     enum log_format log_format;
     int log_level; /* a syslog level */
+    struct framing_config *framings;
+    size_t framing_count;
     struct service_config *services;
     size_t service_count;
 };
@@ -122,6 +137,11 @@ void config_print(const struct config *config, FILE *to);
 /* Writes the options of `framed run`, one a line, from the schema. */
 void config_print_options(FILE *to);
 
+/* Writes all framings that have a name, with their grammar and what they stand for: as a table for
+ * people, or as a list in mdoc(7) for the manual page; and the parameters of their text. */
+void config_print_framings(FILE *to);
+void config_print_framings_mdoc(FILE *to);
+
 /* What `log`, `log_format` and `log_level` say; the strings stay CONFIG's. */
 struct log_settings config_log_settings(const struct config *config);
 
@@ -130,6 +150,9 @@ void config_free(struct config *config);
 
 /* The service of that name, or NULL. */
 const struct service_config *config_find_service(const struct config *config, const char *name);
+
+/* The framing of that name, or NULL. */
+const struct framing_config *config_find_framing(const struct config *config, const char *name);
 
 /* "builtin", "module", "command"; "line", "frame". For logs and status. */
 const char *config_handler_type_name(enum handler_type type);

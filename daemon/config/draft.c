@@ -1,6 +1,7 @@
 #include "config/draft.h"
 
 #include "config/check.h"
+#include "config/framings.h"
 #include "config/parts.h"
 #include "config/values.h"
 
@@ -117,11 +118,18 @@ static bool make_room(struct config *config)
     return grown != NULL;
 }
 
+static unsigned line_of(const struct draft *draft, enum schema_key key)
+{
+    return draft->is_given[key] ? draft->given[key].line : draft->service.line;
+}
+
 void draft_end_service(struct draft *draft)
 {
     struct config *config = draft->config;
 
     check_service(draft);
+    draft->service.framing_line = line_of(draft, KEY_FRAMING);
+    draft->service.reply_framing_line = line_of(draft, KEY_REPLY_FRAMING);
     if (make_room(config)) {
         config->services[config->service_count++] = draft->service;
         draft->in_service = false;
@@ -135,6 +143,7 @@ struct config *draft_finish(struct draft *draft)
 {
     struct config *config = draft->config;
 
+    framings_settle(draft);
     check_config(draft);
     if (draft->report->count > 0)
         return NULL;

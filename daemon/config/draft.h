@@ -16,6 +16,7 @@ struct draft {
     struct report *report;
     struct service_config service; /* the one being read */
     bool in_service;
+    bool in_framing; /* the last of the configuration's */
     bool is_given[KEY_COUNT];
     struct place given[KEY_COUNT]; /* where */
 };

@@ -39,6 +39,13 @@ static void print_service(const struct service_config *service, FILE *to)
     fputs("}\n", to);
 }
 
+static void print_framing(const struct framing_config *framing, FILE *to)
+{
+    fprintf(to, "\nframing %s {\n    base = ", framing->name);
+    value_print_string(framing->text, to);
+    fputs("\n}\n", to);
+}
+
 void config_print(const struct config *config, FILE *to)
 {
     for (int key = 0; key < KEY_COUNT; key++) {
@@ -47,6 +54,8 @@ void config_print(const struct config *config, FILE *to)
         if (row->section == SECTION_GLOBAL)
             print_key(row, config, 0, to);
     }
+    for (size_t i = 0; i < config->framing_count; i++)
+        print_framing(&config->framings[i], to);
     for (size_t i = 0; i < config->service_count; i++)
         print_service(&config->services[i], to);
 }

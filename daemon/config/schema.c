@@ -61,6 +61,9 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_FRAMING] = {SECTION_SERVICE, VALUE_FRAMING, "framing", .letter = 'F',
                      IN_SERVICE(framing_name), .initial = "u32be",
                      .text = "how messages are cut out of the stream"},
+    [KEY_REPLY_FRAMING] = {SECTION_SERVICE, VALUE_FRAMING, "reply_framing", .letter = 'R',
+                           IN_SERVICE(reply_framing_name),
+                           .text = "how replies are written (default: as the framing says)"},
     [KEY_LOG_MESSAGES] = {SECTION_SERVICE, VALUE_BOOL, "log_messages", IN_SERVICE(log_messages),
                           .initial = "no", .text = "log a line for each message"},
     [KEY_BUILTIN] = {SECTION_HANDLER, VALUE_WORD, "builtin", .only = HANDLER_BUILTIN,
@@ -110,8 +113,9 @@ static const struct schema_row rows[KEY_COUNT] = {
 };
 
 static const char *const section_names[SECTION_COUNT] = {
-    [SECTION_GLOBAL] = "root",     [SECTION_SERVICE] = "service", [SECTION_HANDLER] = "handler",
-    [SECTION_WORKERS] = "workers", [SECTION_LIMITS] = "limits",   [SECTION_DEADLINES] = "deadlines",
+    [SECTION_GLOBAL] = "root",         [SECTION_FRAMING] = "framing", [SECTION_SERVICE] = "service",
+    [SECTION_HANDLER] = "handler",     [SECTION_WORKERS] = "workers", [SECTION_LIMITS] = "limits",
+    [SECTION_DEADLINES] = "deadlines",
 };
 
 const struct schema_row *schema_row(enum schema_key key)

@@ -17,6 +17,7 @@
 
 enum schema_section {
     SECTION_GLOBAL,
+    SECTION_FRAMING, /* its keys are libframed's (framings.h) */
     SECTION_SERVICE,
     SECTION_HANDLER, /* from here on: sections of a service */
     SECTION_WORKERS,
@@ -35,6 +36,7 @@ enum schema_key {
     KEY_LOG_LEVEL,
     KEY_LISTEN,
     KEY_FRAMING,
+    KEY_REPLY_FRAMING,
     KEY_LOG_MESSAGES,
     KEY_BUILTIN,
     KEY_MODULE,
@@ -65,7 +67,7 @@ enum value_type {
     VALUE_COUNT,     /* uint64_t */
     VALUE_SIZE,      /* uint64_t, bytes */
     VALUE_TIME,      /* uint64_t, milliseconds; 0 is off */
-    VALUE_FRAMING,   /* service->framing and framing_name */
+    VALUE_FRAMING,   /* char *, a framing's text; "" is none */
     VALUE_ADDRESSES, /* service->listen and listen_text; a list */
     VALUE_COMMAND,   /* char **, ended by NULL; a list */
     VALUE_TYPE_COUNT

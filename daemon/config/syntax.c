@@ -1,5 +1,6 @@
 #include "config/syntax.h"
 
+#include "config/framings.h"
 #include "config/report.h"
 #include "config/schema.h"
 #include "nearest.h"
@@ -12,15 +13,17 @@
 /* The names that may stand in a section, one after the other; NULL after the last. */
 static const char *nth_name(enum schema_section section, size_t n)
 {
-    static const char *const top[] = {"service", "include", NULL};
+    static const char *const top[] = {"framing", "service", "include", NULL};
 
+    if (section == SECTION_FRAMING)
+        return framings_key(n);
     for (int key = 0; key < KEY_COUNT; key++) {
         const struct schema_row *row = schema_row((enum schema_key)key);
 
         if (row->section == section && n-- == 0)
             return row->key;
     }
-    if (section == SECTION_GLOBAL && n < 2)
+    if (section == SECTION_GLOBAL && n < 3)
         return top[n];
     if (section == SECTION_SERVICE && n + SECTION_HANDLER < SECTION_COUNT)
         return schema_section_name((enum schema_section)(n + SECTION_HANDLER));
@@ -84,7 +87,8 @@ static const struct complaint {
 } complaints[] = {
     {"missing equal sign", "found no = after ", ", allowed: NAME = VALUE"},
     {"missing opening brace", "found no { after ", ", allowed: NAME { ... }"},
-    {"missing title", "found no name after ", ", allowed: service NAME { ... }"},
+    {"missing title", "found no name after ",
+     ", allowed: service NAME { ... }, framing NAME { ... }"},
     {"missing parenthesis", "found no ( after ", ", allowed: include(\"FILE\")"},
     {"syntax error in call", "found no file and ) after ", ", allowed: include(\"FILE\")"},
     {"attempt to append", "found += after ", ", which has one value only, allowed: ="},

@@ -80,7 +80,7 @@ static void print_quoted(const char *prefix, const char *text, FILE *to)
     putc('"', to);
 }
 
-static void print_string(const char *text, FILE *to)
+void value_print_string(const char *text, FILE *to)
 {
     print_quoted("", text, to);
 }
@@ -121,7 +121,7 @@ static void print_name(const struct schema_row *row, const void *base, FILE *to)
     if (!text && row->off)
         fputs("off", to);
     else
-        print_string(text ? text : "", to);
+        value_print_string(text ? text : "", to);
 }
 
 static const char log_file_prefix[] = "file:";
@@ -248,23 +248,6 @@ static void print_number(const struct schema_row *row, const void *base, FILE *t
     fputs(value == 0 && row->off ? "off" : text, to);
 }
 
-static int parse_framing(const struct schema_row *row, const char *text, void *base, char *error)
-{
-    struct service_config *service = base;
-    struct framed_framing framing;
-    char why[VALUE_ERROR_SIZE] = "";
-
-    (void)row;
-    if (framed_framing_parse(text, &framing, why, sizeof(why)) < 0) {
-        snprintf(error, VALUE_ERROR_SIZE, "%s", why);
-        return -EINVAL;
-    }
-    if (replace(&service->framing_name, text, error) < 0)
-        return -ENOMEM;
-    service->framing = framing;
-    return 0;
-}
-
 static int parse_address(const struct schema_row *row, const char *text, void *base, char *error)
 {
     struct service_config *service = base;
@@ -297,7 +280,7 @@ static void print_list(char *const *words, size_t number, FILE *to)
     putc('{', to);
     for (size_t i = 0; i < number; i++) {
         fputs(i > 0 ? ", " : "", to);
-        print_string(words[i], to);
+        value_print_string(words[i], to);
     }
     putc('}', to);
 }
@@ -351,7 +334,8 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_COUNT] = {"NUMBER", parse_number, print_number, NULL},
     [VALUE_SIZE] = {"SIZE", parse_number, print_number, "a size such as 4096, 64KiB, 1MiB, 1GiB"},
     [VALUE_TIME] = {"TIME", parse_number, print_number, NULL},
-    [VALUE_FRAMING] = {"NAME", parse_framing, print_name, "a framing such as u32be, line"},
+    [VALUE_FRAMING] = {"FRAMING", parse_name, print_name,
+                       "a framing such as u32be, line; `framed framings` lists all"},
     [VALUE_ADDRESSES] = {"ADDRESS", parse_address, print_addresses,
                          "tcp:HOST:PORT, unix:PATH, unix:@NAME"},
     [VALUE_COMMAND] = {"WORD", parse_command, print_command, "a program and its arguments"},

@@ -23,6 +23,9 @@ int value_parse(const struct schema_row *row, const char *text, void *base,
 /* Writes the value of ROW in BASE the way a configuration file has it. */
 void value_print(const struct schema_row *row, const void *base, FILE *to);
 
+/* Writes TEXT between quotes. */
+void value_print_string(const char *text, FILE *to);
+
 /* What may stand there, for people. */
 void value_allowed(const struct schema_row *row, char allowed[VALUE_ALLOWED_SIZE]);
 

@@ -350,6 +350,7 @@ static void stop(struct handler *handler, unsigned grace_ms)
         announce(command);
     }
     coprocess_deinit(coprocess);
+    codec_deinit(&command->codec);
 }
 
 const struct handler_ops handler_command = {

@@ -174,7 +174,7 @@ static void join(struct request *request)
 int request_init(struct request *request, const struct codec *codec, const void *data,
                  size_t length, uint64_t deadline_ms)
 {
-    int verdict = framed_encode(&codec->request, data, length, &request->envelope);
+    int verdict = framed_encode(codec->request, data, length, false, &request->envelope);
 
     request->next = request->count = 0;
     request->deadline_ms = deadline_ms;
@@ -240,7 +240,7 @@ static enum handler_outcome ended(struct coprocess *coprocess)
 static enum handler_outcome judge(struct coprocess *coprocess, struct framed_frame *reply,
                                   bool *whole)
 {
-    int verdict = framed_decode(&coprocess->codec->reply, &coprocess->decoder, coprocess->output,
+    int verdict = framed_decode(coprocess->codec->reply, &coprocess->decoder, coprocess->output,
                                 coprocess->length, reply);
 
     *whole = verdict == FRAMED_OK;

@@ -14,11 +14,13 @@ enum counter {
     COUNTER_REPLIES,
     COUNTER_BYTES_IN,
     COUNTER_BYTES_OUT,
+    COUNTER_DISCARDED, /* oversize messages that were dropped, and the connection went on */
     /* why connections ended: by us or the client in order ... */
     COUNTER_END_FIRST,
     CLOSE_CLIENT = COUNTER_END_FIRST, /* the client closed between messages */
     CLOSE_DRAIN,                      /* the worker leaves and the connection was idle */
     CLOSE_HANGUP,                     /* the handler asked for it */
+    CLOSE_REPLIED,                    /* the end of the stream is the end of the reply */
     /* ... by a deadline ... */
     CLOSE_IDLE,
     CLOSE_FRAME,
@@ -28,7 +30,9 @@ enum counter {
     CLOSE_OVERSIZE,
     CLOSE_UNDERSIZE,
     CLOSE_MALFORMED,
+    CLOSE_BAD_MAGIC,
     CLOSE_BAD_TRAILER,
+    CLOSE_BAD_TYPE,
     CLOSE_TRUNCATED,
     CLOSE_REFUSED, /* the handler cannot take this message */
     /* ... or by a fault */

@@ -44,7 +44,7 @@ struct peer {
     size_t reply_sent;
 };
 
-static struct framed_framing framing;
+static struct framed_framing *framing;
 
 static void drop(struct peer *peer)
 {
@@ -83,7 +83,7 @@ static void answer(struct peer *peer, json_t *reply)
     struct framed_envelope envelope;
 
     json_decref(reply);
-    if (!text || framed_encode(&framing, (uint8_t *)text, length, &envelope) != FRAMED_OK ||
+    if (!text || framed_encode(framing, (uint8_t *)text, length, false, &envelope) != FRAMED_OK ||
         !(peer->reply = malloc(envelope.head_length + length))) {
         free(text);
         drop(peer);
@@ -164,7 +164,7 @@ static void read_request(struct peer *peer)
         return;
     }
     peer->request_length += (size_t)got;
-    verdict = framed_decode(&framing, &decoder, peer->request, peer->request_length, &frame);
+    verdict = framed_decode(framing, &decoder, peer->request, peer->request_length, &frame);
     if (verdict == FRAMED_OK && frame.length < REQUEST_MAX)
         obey(peer, (const char *)peer->request + frame.payload, frame.length);
     else if (verdict != FRAMED_NEED_MORE || peer->request_length == sizeof(peer->request))
@@ -279,9 +279,9 @@ int control_open(struct control *control, struct master *master, const char *add
     *control = (struct control){.master = master, .listener.fd = -1};
     if (!address)
         return 0;
-    result = framed_framing_parse("u32be", &framing, error, size);
+    result = framed_framing_parse("u32be", NULL, &framing, error, size);
     if (result == 0)
-        result = framed_framing_set_max(&framing, FRAMED_MESSAGE_LIMIT);
+        result = framed_framing_set_max(framing, FRAMED_MESSAGE_LIMIT);
     if (result == 0)
         result = framed_address_parse(address, &parsed, error, size);
     if (result == 0 && parsed.kind != FRAMED_ADDRESS_UNIX) {
@@ -316,6 +316,8 @@ void control_close(struct control *control)
         drop(control->peers);
     loop_remove(&control->watch);
     listener_close(&control->listener);
+    framed_framing_free(framing);
+    framing = NULL;
 }
 
 void control_reloading(struct control *control)

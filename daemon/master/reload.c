@@ -113,7 +113,7 @@ static void log_listeners(const struct master *master)
         for (size_t i = 0; i < service->listener_count; i++)
             log_info("listen", LOG_STR("service", service->config->name),
                      LOG_STR("address", service->listeners[i]->text),
-                     LOG_STR("framing", service->config->framing.name));
+                     LOG_STR("framing", service->config->framing_name));
     }
 }
 

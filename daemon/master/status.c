@@ -86,7 +86,7 @@ static json_t *service_json(const struct master *master, const struct service *s
         json_array_append_new(listen, json_string(service->listeners[i]->text));
     take_census(master, service, &census);
     return json_pack("{s:s, s:o, s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:o}", "name",
-                     config->name, "listen", listen, "framing", config->framing.name, "handler",
+                     config->name, "listen", listen, "framing", config->framing_name, "handler",
                      config_handler_type_name(config->handler.type), "workers", "target",
                      (int)service->pool.target, "ready", (int)census.ready, "busy",
                      (int)census.busy, "starting", (int)census.starting, "draining",

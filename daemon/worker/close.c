@@ -29,6 +29,7 @@ static const unsigned char flags_of[COUNTER_COUNT] = {
     [CLOSE_CLIENT] = 0,
     [CLOSE_DRAIN] = LINGER,
     [CLOSE_HANGUP] = LINGER,
+    [CLOSE_REPLIED] = LINGER,
     [CLOSE_IDLE] = BROKEN,
     [CLOSE_FRAME] = BROKEN,
     [CLOSE_REQUEST] = LINGER | BROKEN | HANDLER,
@@ -36,6 +37,8 @@ static const unsigned char flags_of[COUNTER_COUNT] = {
     [CLOSE_OVERSIZE] = LINGER | BROKEN | QUOTE,
     [CLOSE_UNDERSIZE] = LINGER | BROKEN | QUOTE,
     [CLOSE_MALFORMED] = LINGER | BROKEN | QUOTE,
+    [CLOSE_BAD_MAGIC] = LINGER | BROKEN | QUOTE,
+    [CLOSE_BAD_TYPE] = LINGER | BROKEN | QUOTE,
     [CLOSE_BAD_TRAILER] = LINGER | BROKEN | QUOTE,
     [CLOSE_TRUNCATED] = BROKEN | QUOTE,
     [CLOSE_REFUSED] = LINGER | BROKEN,
@@ -66,6 +69,10 @@ static void log_close(const struct worker *worker, enum counter reason)
     log_write(level, "closed",
               LOG_FIELDS(LOG_STR("reason", counter_word(reason)), LOG_STR("peer", peer),
                          LOG_INT("connection", client->id), LOG_INT("messages", client->messages),
+                         /* so that whoever speaks HTTP to this port can be told from noise */
+                         LOG_STR("looks_like", quote && client->messages == 0
+                                                   ? framed_guess(input->data + input->start, unread)
+                                                   : NULL),
                          quote ? LOG_BYTES("bytes", input->data + input->start,
                                            unread < QUOTED_BYTES ? unread : QUOTED_BYTES)
                                : LOG_STR("bytes", NULL)));

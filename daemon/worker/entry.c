@@ -118,8 +118,8 @@ static int set_up(struct worker *worker, char *error, size_t size)
     if (result == 0)
         result = worker_control_init(worker);
     if (result == 0)
-        result = framed_conn_init(&worker->conn, &worker->service->framing,
-                                  &worker->service->reply_framing);
+        result = framed_conn_init(&worker->conn, worker->service->framing,
+                                  worker->service->reply_framing);
     if (result == 0)
         result = worker_listen(worker);
     if (result == 0)

@@ -93,10 +93,10 @@ static ssize_t fill_bare(struct worker *worker, enum counter *reason)
     return got == -EAGAIN ? -ETIMEDOUT : got;
 }
 
-static enum counter reason_of(const struct worker *worker, ssize_t got, enum counter timeout)
+static enum counter reason_of(ssize_t got, enum counter timeout)
 {
     if (got == 0)
-        return framed_conn_unread(&worker->conn) > 0 ? CLOSE_TRUNCATED : CLOSE_CLIENT;
+        return CLOSE_CLIENT;
     if (got == -ETIMEDOUT)
         return timeout;
     return got == -ENOMEM ? CLOSE_MEMORY : CLOSE_RESET;
@@ -126,5 +126,5 @@ enum counter worker_receive(struct worker *worker)
     } while (got == -EINTR);
     if (got > 0)
         return KEEP_SERVING;
-    return reason_of(worker, got, timeout);
+    return reason_of(got, timeout);
 }

@@ -13,8 +13,9 @@ static enum counter reason_of_verdict(int verdict)
 {
     static const enum counter reasons[FRAMED_VERDICT_COUNT] = {
         [FRAMED_OVERSIZE] = CLOSE_OVERSIZE,   [FRAMED_UNDERSIZE] = CLOSE_UNDERSIZE,
-        [FRAMED_MALFORMED] = CLOSE_MALFORMED, [FRAMED_BAD_TRAILER] = CLOSE_BAD_TRAILER,
-        [FRAMED_TRUNCATED] = CLOSE_TRUNCATED,
+        [FRAMED_MALFORMED] = CLOSE_MALFORMED, [FRAMED_BAD_MAGIC] = CLOSE_BAD_MAGIC,
+        [FRAMED_BAD_TYPE] = CLOSE_BAD_TYPE,   [FRAMED_BAD_TRAILER] = CLOSE_BAD_TRAILER,
+        [FRAMED_TRUNCATED] = CLOSE_TRUNCATED, [FRAMED_END] = CLOSE_CLIENT,
     };
 
     return reasons[verdict];
@@ -109,15 +110,37 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
 static enum counter handle(struct worker *worker, const struct framed_message *message)
 {
     struct handler *handler = worker->handler;
+    enum counter reason;
 
     worker->reply_error = 0;
     worker->client.messages++;
     worker->counters.value[COUNTER_MESSAGES]++;
     log_message(worker, message);
-    if (!handler->ops->immediate)
-        return handle_timed(worker, message);
-    return reason_of_outcome(worker,
-                             handler->ops->message(handler, message->data, message->length, 0));
+    if (handler->ops->immediate)
+        reason = reason_of_outcome(
+            worker, handler->ops->message(handler, message->data, message->length, 0));
+    else
+        reason = handle_timed(worker, message);
+    return reason == KEEP_SERVING && worker->one_reply ? CLOSE_REPLIED : reason;
+}
+
+/* Told once for each message, however many bytes of it are still to come. */
+static void count_discarded(struct worker *worker)
+{
+    worker->counters.value[COUNTER_DISCARDED]++;
+    log_info("discarded", LOG_STR("reason", framed_verdict_word(FRAMED_OVERSIZE)),
+             LOG_INT("connection", worker->client.id),
+             LOG_INT("allowed", worker->service->limits.max_message));
+}
+
+static int next_message(struct worker *worker, struct framed_message *message)
+{
+    int verdict;
+
+    while ((verdict = framed_conn_next(&worker->conn, message)) == FRAMED_OVERSIZE &&
+           framed_framing_discards(worker->service->framing))
+        count_discarded(worker);
+    return verdict;
 }
 
 /* Handles every whole message in the buffer. */
@@ -129,7 +152,7 @@ static enum counter answer(struct worker *worker)
     bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
     int verdict;
 
-    while ((verdict = framed_conn_next(&worker->conn, &message)) == FRAMED_OK) {
+    while ((verdict = next_message(worker, &message)) == FRAMED_OK) {
         reason = handle(worker, &message);
         if (reason != KEEP_SERVING)
             return reason;
@@ -146,6 +169,20 @@ static enum counter answer(struct worker *worker)
     else if (fresh || worker->client.messages != before)
         worker->client.frame_since_ms = clock_ms();
     return KEEP_SERVING;
+}
+
+/* The client sends no more: that may be the end of a message, or the middle of one. */
+static enum counter answer_last(struct worker *worker)
+{
+    struct framed_message message;
+    int verdict = framed_conn_end(&worker->conn, &message);
+    enum counter reason;
+
+    if (verdict != FRAMED_OK)
+        return reason_of_verdict(verdict);
+    slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
+    reason = handle(worker, &message);
+    return reason == KEEP_SERVING ? CLOSE_CLIENT : reason;
 }
 
 /* Replies that are owed leave whatever the reason to close is, but for a connection that is broken.
@@ -179,6 +216,8 @@ static enum counter serve(struct worker *worker)
             worker->client.heard_ms = worker->handled_ms = clock_coarse_ms();
             slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
             reason = flush_owed(worker, answer(worker));
+        } else if (reason == CLOSE_CLIENT) {
+            reason = flush_owed(worker, answer_last(worker));
         }
         worker_publish(worker);
     } while (reason == KEEP_SERVING);
@@ -224,6 +263,16 @@ static int open_handler(struct worker *worker)
     return worker->handler->ops->open(worker->handler, &peer);
 }
 
+/* A client has just connected: its socket takes the few bytes at once. */
+static int greet(struct worker *worker)
+{
+    size_t length;
+    const uint8_t *greeting = framed_framing_greeting(worker->service->framing, &length);
+    int result = length > 0 ? framed_conn_put_raw(&worker->conn, greeting, length) : 0;
+
+    return result < 0 ? result : framed_conn_flush(&worker->conn);
+}
+
 void worker_serve(struct worker *worker)
 {
     const struct deadlines_config *deadlines = &worker->service->deadlines;
@@ -235,8 +284,9 @@ void worker_serve(struct worker *worker)
     set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
     framed_conn_attach(&worker->conn, fd);
     worker->conn.write_ms = (unsigned)deadlines->write_ms;
+    worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
     if (open_handler(worker) == 0) {
-        reason = serve(worker);
+        reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
         if (worker->handler->ops->close)
             worker->handler->ops->close(worker->handler);
     }

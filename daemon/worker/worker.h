@@ -57,6 +57,7 @@ struct worker {
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
+    bool one_reply;      /* the connection ends with it */
     int reply_error;     /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
 };
