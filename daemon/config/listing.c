@@ -46,7 +46,7 @@ void config_print_framings_mdoc(FILE *to)
     fputs(".El\n.Ss Parameters of a framing\n.Bl -tag -width Ds -compact\n", to);
     for (const struct framed_parameter *parameter = framed_parameters(); parameter->key;
          parameter++) {
-        fprintf(to, ".It Ic %s\n", parameter->key);
+        fprintf(to, ".It Cm %s\n", parameter->key);
         print_line(parameter->text, to);
         fputs(".br\n", to);
         fprintf(to, "%s: ", parameter->kinds);

@@ -191,7 +191,7 @@ static const char *manual_entry(const char *text, const struct schema_row *row)
 START_TEST(the_manual_has_every_key_and_default)
 {
     const struct schema_row *row = schema_row((enum schema_key)_i);
-    const char *text = source_text("daemon/config/framed.conf.5");
+    const char *text = source_text("daemon/config/framed.conf.5.in");
     const char *entry = manual_entry(text, row);
     const char *next = entry ? strstr(entry + 1, "\n.It Ic ") : NULL;
     char expected[512];
@@ -221,7 +221,7 @@ static unsigned occurrences(const char *text, const char *what)
 /* A key that was removed must leave the manual too. */
 START_TEST(the_manual_has_no_other_key)
 {
-    ck_assert_uint_eq(occurrences(source_text("daemon/config/framed.conf.5"), "\n.It Ic "),
+    ck_assert_uint_eq(occurrences(source_text("daemon/config/framed.conf.5.in"), "\n.It Ic "),
                       KEY_COUNT);
 }
 END_TEST
