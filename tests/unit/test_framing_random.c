@@ -1,140 +1,107 @@
 /*
- * Framing against a slow, obvious decoder on random bytes. The reference reads one byte after the
- * other, keeps nothing between two calls, and shares no code and no parameters with the library: it
- * knows each preset by its name. Each seed is one test of a loop, named in what fails.
+ * Framings drawn at random, against the slow, obvious decoder of framing_reference.h on random
+ * bytes; and what is written is read again, whatever the framing and the cuts. Each seed is one
+ * test of a loop, named in what fails.
  */
-#include "framing_support.h"
+#include "framing_reference.h"
+#include "unit.h"
 
-#define SEEDS 100
-#define STREAM_MAX 200
-#define PAYLOAD_MAX 24
+#define SEEDS 60
+#define FRAMINGS_A_SEED 40
+#define STREAM_MAX 400
+#define PAYLOAD_MAX 40
 
-struct reference_preset {
-    const char *name;
-    int width;             /* bytes of a binary length, or 0 */
-    bool big;              /* its most significant byte comes first */
-    const char *delimiter; /* or NULL */
-    size_t delimiter_length;
+/* Framings that the reference does not know: only read again what they wrote. */
+static const char *const composed[] = {
+    "typed:a-m=(line),0-9=(octet-count)",
+    "typed:a=(fixed:5),b=(u8,strip=none,offset=1),default=(line)",
+    "typed:at=1,x=(fixed:3),y=(length:be1,offset=2),default=(fixed:2)",
+    "chunked:(length:be4,mask=0x7fffffff),last_bit=0x80,fragment=8",
+    "chunked:(length:be2,mask=0x7fff),more_bit=0x80,fragment=9",
+    "chunked:(u8),last=\\0,fragment=8",
+    "chunked:(length:decimal,end=\\n,offset=2,magic=\\n#),last=\\n##\\n,fragment=10",
+    "line,oversize=discard",
+    "delimited:ab,or=b,oversize=discard",
+    "delimited:]]>]]>",
+    "delimited:\\n\\n,or=\\r\\n\\r\\n",
+    "length:ber",
+    "length:ber,strip=payload,zero=skip",
+    "eof",
+    "line,first=(u8)",
+    "u16be,first=(fixed:3)",
 };
+#define COMPOSED (sizeof(composed) / sizeof(composed[0]))
 
-static const struct reference_preset reference_presets[] = {
-    {"u8", 1, true, NULL, 0},         {"u16be", 2, true, NULL, 0},   {"u16le", 2, false, NULL, 0},
-    {"u32be", 4, true, NULL, 0},      {"u32le", 4, false, NULL, 0},  {"u64be", 8, true, NULL, 0},
-    {"line", 0, false, "\n", 1},      {"crlf", 0, false, "\r\n", 2}, {"nul", 0, false, "", 1},
-    {"netstring", 0, false, NULL, 0},
-};
-
-#define REFERENCE_PRESETS (sizeof(reference_presets) / sizeof(reference_presets[0]))
-
-static int reference_found(struct framed_frame *frame, size_t payload, size_t length, size_t size)
-{
-    *frame = (struct framed_frame){.payload = payload, .length = length, .size = size};
-    return FRAMED_OK;
-}
-
-static int reference_length(const struct reference_preset *preset, size_t max, const uint8_t *data,
-                            size_t length, struct framed_frame *frame)
-{
-    size_t width = (size_t)preset->width;
-    uint64_t claimed = 0;
-
-    if (length < width)
-        return FRAMED_NEED_MORE;
-    for (size_t i = 0; i < width; i++)
-        claimed = claimed * 256 + data[preset->big ? i : width - 1 - i];
-    if (claimed > max)
-        return FRAMED_OVERSIZE;
-    if (length - width < claimed)
-        return FRAMED_NEED_MORE;
-    return reference_found(frame, width, claimed, width + claimed);
-}
-
-static int reference_netstring(size_t max, const uint8_t *data, size_t length,
-                               struct framed_frame *frame)
-{
-    uint64_t claimed = 0;
-    size_t colon;
-
-    for (colon = 0; colon < length && data[colon] != ':'; colon++) {
-        if (data[colon] < 48 || data[colon] > 57 || (colon == 1 && data[0] == '0'))
-            return FRAMED_MALFORMED;
-        claimed = claimed * 10 + (uint64_t)data[colon] - 48;
-        if (claimed > max)
-            return FRAMED_OVERSIZE;
-    }
-    if (colon == length)
-        return FRAMED_NEED_MORE;
-    if (colon == 0)
-        return FRAMED_MALFORMED;
-    if (length < colon + 1 + claimed + 1)
-        return FRAMED_NEED_MORE;
-    if (data[colon + 1 + claimed] != ',')
-        return FRAMED_BAD_TRAILER;
-    return reference_found(frame, colon + 1, claimed, colon + claimed + 2);
-}
-
-static int reference_delimited(const struct reference_preset *preset, size_t max,
-                               const uint8_t *data, size_t length, struct framed_frame *frame)
-{
-    bool line = strcmp(preset->name, "line") == 0;
-    size_t wide = preset->delimiter_length;
-
-    for (size_t at = 0; at + wide <= length; at++) {
-        if (memcmp(data + at, preset->delimiter, wide) == 0) {
-            size_t payload = line && at > 0 && data[at - 1] == 13 ? at - 1 : at;
-
-            return payload > max ? FRAMED_OVERSIZE : reference_found(frame, 0, payload, at + wide);
-        }
-    }
-    return length >= max + wide + line ? FRAMED_OVERSIZE : FRAMED_NEED_MORE;
-}
-
-/* As framed_decode() with max_message MAX, from a fresh start; does not set FRAME->need. */
-static int reference_decode(const struct reference_preset *preset, size_t max, const uint8_t *data,
-                            size_t length, struct framed_frame *frame)
-{
-    if (preset->width)
-        return reference_length(preset, max, data, length, frame);
-    if (preset->delimiter)
-        return reference_delimited(preset, max, data, length, frame);
-    return reference_netstring(max, data, length, frame);
-}
-
-/* xorshift64: the same stream on every machine. */
-static unsigned draw(uint64_t *state, unsigned below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return (unsigned)((*state >> 32) % below);
-}
-
-/* Bytes that mean something to one preset or another. */
 static uint8_t draw_byte(uint64_t *state)
 {
-    static const uint8_t often[] = "\0\0\0\0\0\1\2\3\7\r\r\n\n01239::,,abc\xff";
+    static const uint8_t usual[] =
+        "\0\0\0\0\0\1\2\3\7\r\r\n\n01239::,,!abc;ab;MNOTMNOT\x80\xff]]>#";
 
-    return draw(state, 10) ? often[draw(state, sizeof(often) - 1)] : (uint8_t)draw(state, 256);
+    return draw(state, 10) ? usual[draw(state, sizeof(usual) - 1)] : (uint8_t)draw(state, 256);
+}
+
+static void draw_payload(uint64_t *state, uint8_t *payload, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        payload[i] = draw_byte(state);
+}
+
+/*
+ * Writes a message that the framing takes: any bytes, or, where the handler's side has whole
+ * frames, one that the same framing without `strip` has made. FALSE when it takes none of what was
+ * drawn.
+ */
+static bool draw_message(uint64_t *state, const struct framed_framing *framing,
+                         const struct framed_framing *maker, uint8_t *payload, size_t *length,
+                         uint8_t *wire, size_t *written)
+{
+    uint8_t frame[WIRE_SIZE(PAYLOAD_MAX)];
+
+    *length = draw(state, 1 + (unsigned)framed_framing_max(framing));
+    if (*length > PAYLOAD_MAX)
+        *length = PAYLOAD_MAX;
+    draw_payload(state, payload, *length);
+    if (maker && encode_message(maker, payload, *length, frame, length) == FRAMED_OK &&
+        *length <= PAYLOAD_MAX)
+        memcpy(payload, frame, *length);
+    return encode_message(framing, payload, *length, wire, written) == FRAMED_OK;
+}
+
+/* The framing that makes whole frames for one that wants them; NULL. */
+static const struct framed_framing *maker_of(const struct drawn *drawn)
+{
+    char text[sizeof(drawn->text)];
+    char *strip;
+
+    snprintf(text, sizeof(text), "%s", drawn->text);
+    strip = drawn->strip >= 0 ? strstr(text, "strip=none") : NULL;
+    if (!strip)
+        return NULL;
+    memcpy(strip, "min=0     ", 10);
+    strip[5] = '\0';
+    return framing_of(text, drawn->max);
 }
 
 /* Fills STREAM with random bytes, in half of all cases with frames that are whole but for a byte.
  */
-static size_t draw_stream(uint64_t *state, const struct framed_framing *framing, uint8_t *stream)
+static size_t draw_stream(uint64_t *state, const struct drawn *drawn,
+                          const struct framed_framing *framing, uint8_t *stream)
 {
-    size_t end = 0;
+    const struct framed_framing *maker = maker_of(drawn);
     bool noise = draw(state, 2);
+    size_t end = 0;
 
-    while (end + PAYLOAD_MAX + AROUND_MAX <= STREAM_MAX) {
-        uint8_t payload[PAYLOAD_MAX];
-        size_t length = draw(state, PAYLOAD_MAX + 1);
-        struct framed_envelope envelope;
+    while (end + WIRE_SIZE(PAYLOAD_MAX) <= STREAM_MAX) {
+        uint8_t payload[WIRE_SIZE(PAYLOAD_MAX)];
+        size_t length;
+        size_t written;
 
-        for (size_t i = 0; i < length; i++)
-            payload[i] = draw_byte(state);
-        if (!noise && framed_encode(framing, payload, length, &envelope) == FRAMED_OK) {
-            end += write_frame(framing, payload, length, stream + end);
+        if (!noise &&
+            draw_message(state, framing, maker, payload, &length, stream + end, &written)) {
+            end += written;
         } else {
-            memcpy(stream + end, payload, length);
+            length = 1 + draw(state, PAYLOAD_MAX);
+            draw_payload(state, stream + end, length);
             end += length;
         }
     }
@@ -143,14 +110,11 @@ static size_t draw_stream(uint64_t *state, const struct framed_framing *framing,
     return end;
 }
 
-/*
- * Decodes STREAM frame by frame, given in random cuts, until an error or its end; each verdict must
- * be the reference's for the same bytes.
- */
-static void check_stream(uint64_t *state, const struct reference_preset *preset,
+/* Decodes STREAM frame by frame, given in random cuts: each verdict must be the reference's for the
+ * same bytes. */
+static void check_stream(uint64_t *state, const struct drawn *drawn,
                          const struct framed_framing *framing, const uint8_t *stream, size_t end)
 {
-    size_t largest = framing->max_message + AROUND_MAX;
     struct framed_decoder decoder = {0};
     size_t given = 0;
     size_t at = 0;
@@ -159,17 +123,18 @@ static void check_stream(uint64_t *state, const struct reference_preset *preset,
         struct framed_frame expected = {0};
         struct framed_frame frame = {0};
         int verdict = decode_copy(framing, &decoder, stream + at, given - at, &frame);
+        int wanted = reference_decode(drawn, stream + at, given - at, &expected);
 
-        EXPECT(verdict ==
-               reference_decode(preset, framing->max_message, stream + at, given - at, &expected));
-        if (verdict == FRAMED_OK) {
-            EXPECT(frame.payload == expected.payload);
-            EXPECT(frame.length == expected.length);
+        if (verdict != wanted)
+            ck_abort_msg("%s (max %zu), %zu bytes: %s, not %s", drawn->text, drawn->max, given - at,
+                         framed_verdict_word(verdict), framed_verdict_word(wanted));
+        if (verdict == FRAMED_OK || verdict == FRAMED_SKIP) {
             EXPECT(frame.size == expected.size);
+            if (verdict == FRAMED_OK)
+                EXPECT(frame.payload == expected.payload && frame.length == expected.length);
             at += frame.size;
         } else if (verdict == FRAMED_NEED_MORE && given < end) {
             EXPECT(frame.need > given - at);
-            EXPECT(frame.need <= largest);
             given += 1 + draw(state, (unsigned)(end - given));
         } else {
             return;
@@ -177,70 +142,152 @@ static void check_stream(uint64_t *state, const struct reference_preset *preset,
     }
 }
 
+/* A framing that was drawn, unless it is one of those that cannot be. */
+static const struct framed_framing *make_drawn(struct drawn *drawn)
+{
+    struct framed_framing *framing = NULL;
+    char error[512] = "";
+
+    if (framed_framing_parse(drawn->text, NULL, &framing, error, sizeof(error)) != 0) {
+        EXPECT(error[0]);
+        return NULL;
+    }
+    EXPECT(framings_count < FRAMINGS_MAX);
+    framings_made[framings_count++] = framing;
+    return framed_framing_set_max(framing, drawn->max) == 0 ? framing : NULL;
+}
+
 START_TEST(test_reference_agrees)
 {
     uint64_t state = 0x9e3779b97f4a7c15U * (uint64_t)(_i + 1);
     uint8_t stream[STREAM_MAX];
+    unsigned made = 0;
 
-    for (size_t i = 0; i < REFERENCE_PRESETS; i++) {
-        const struct reference_preset *preset = &reference_presets[i];
+    for (int i = 0; i < FRAMINGS_A_SEED; i++) {
+        const struct framed_framing *framing;
+        struct drawn drawn;
 
-        for (int round = 0; round < 50; round++) {
-            struct framed_framing framing = framing_of(preset->name, 1 + draw(&state, 30));
-            size_t end = draw_stream(&state, &framing, stream);
-
-            check_stream(&state, preset, &framing, stream, end);
+        draw_framing(&state, &drawn);
+        framing = make_drawn(&drawn);
+        made += framing != NULL;
+        for (int round = 0; framing && round < 20; round++) {
+            check_stream(&state, &drawn, framing, stream,
+                         draw_stream(&state, &drawn, framing, stream));
+            if (framings_count > FRAMINGS_MAX / 2 && round == 19)
+                framings_free();
         }
+        framings_free();
     }
+    EXPECT(made > FRAMINGS_A_SEED / 2);
 }
 END_TEST
 
-/* Whatever is encoded is decoded to the same bytes. */
-START_TEST(test_random_payloads_come_back)
+static size_t cut_at_random(void *context, size_t given, size_t all)
+{
+    return given + 1 + draw(context, (unsigned)(all - given));
+}
+
+/* Some messages, written and read in every way. Messages written. */
+static unsigned check_round_trip(uint64_t *state, const struct framed_framing *framing,
+                                 const struct framed_framing *maker, unsigned most)
+{
+    static struct seen whole, cut;
+    uint8_t wire[4 * WIRE_SIZE(PAYLOAD_MAX)];
+    uint8_t bytes[4 * PAYLOAD_MAX];
+    size_t end = 0;
+    size_t total = 0;
+    size_t lengths[4];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < most; i++) {
+        uint8_t payload[WIRE_SIZE(PAYLOAD_MAX)];
+        size_t written;
+
+        if (!draw_message(state, framing, maker, payload, &lengths[count], wire + end, &written))
+            continue;
+        memcpy(bytes + total, payload, lengths[count]);
+        total += lengths[count++];
+        end += written;
+    }
+    read_stream(framing, wire, end, cut_nowhere, NULL, &whole);
+    EXPECT(whole.verdict == FRAMED_END);
+    EXPECT(whole.count == count && whole.end == total);
+    EXPECT(memcmp(whole.length, lengths, count * sizeof(lengths[0])) == 0);
+    EXPECT(memcmp(whole.bytes, bytes, total) == 0);
+    read_stream(framing, wire, end, cut_everywhere, NULL, &cut);
+    expect_same(&whole, &cut);
+    for (size_t place = 1; place < end; place++) {
+        read_stream(framing, wire, end, cut_once, &place, &cut);
+        expect_same(&whole, &cut);
+    }
+    read_stream(framing, wire, end, cut_at_random, state, &cut);
+    expect_same(&whole, &cut);
+    return count;
+}
+
+START_TEST(test_drawn_framings_read_what_they_wrote)
 {
     uint64_t state = 0xd1342543de82ef95U * (uint64_t)(_i + 1);
-    uint8_t wire[PAYLOAD_MAX + AROUND_MAX];
-    uint8_t payload[PAYLOAD_MAX];
+    unsigned messages = 0;
 
-    for (int round = 0; round < 500; round++) {
-        const char *name = reference_presets[draw(&state, REFERENCE_PRESETS)].name;
-        struct framed_framing framing = framing_of(name, 1 + draw(&state, PAYLOAD_MAX));
-        size_t length = draw(&state, PAYLOAD_MAX + 1);
-        struct framed_envelope envelope;
-        struct framed_frame frame;
-        size_t size;
+    for (int i = 0; i < FRAMINGS_A_SEED; i++) {
+        const struct framed_framing *framing;
+        struct drawn drawn;
 
-        for (size_t i = 0; i < length; i++)
-            payload[i] = draw_byte(&state);
-        if (framed_encode(&framing, payload, length, &envelope) != FRAMED_OK)
-            continue;
-        size = write_frame(&framing, payload, length, wire);
-        EXPECT(decode_once(&framing, wire, size, &frame) == FRAMED_OK);
-        EXPECT(frame.size == size);
-        EXPECT(frame.length == length);
-        EXPECT(memcmp(wire + frame.payload, payload, length) == 0);
+        draw_framing(&state, &drawn);
+        framing = make_drawn(&drawn);
+        if (framing)
+            messages += check_round_trip(&state, framing, maker_of(&drawn), 4);
+        framings_free();
+    }
+    EXPECT(messages > FRAMINGS_A_SEED / 2);
+}
+END_TEST
+
+START_TEST(test_composed_framings_read_what_they_wrote)
+{
+    const struct framed_framing *framing = framing_of(composed[_i], PAYLOAD_MAX);
+    bool one = framed_framing_ends_stream(framing);
+    uint64_t state = 0xaf251af3b0f025b5U * (uint64_t)(_i + 1);
+    unsigned messages = 0;
+
+    for (int round = 0; round < 200; round++)
+        messages +=
+            check_round_trip(&state, framing, NULL, strstr(composed[_i], "first") || one ? 1 : 4);
+    EXPECT(messages > 20);
+}
+END_TEST
+
+/* Whatever the bytes, the cuts change nothing. */
+START_TEST(test_cuts_change_nothing)
+{
+    const struct framed_framing *framing = framing_of(composed[_i], 20);
+    uint64_t state = 0x2545f4914f6cdd1dU * (uint64_t)(_i + 1);
+    static struct seen whole, cut;
+    uint8_t stream[50];
+
+    for (int round = 0; round < 300; round++) {
+        draw_payload(&state, stream, sizeof(stream));
+        read_stream(framing, stream, sizeof(stream), cut_nowhere, NULL, &whole);
+        read_stream(framing, stream, sizeof(stream), cut_everywhere, NULL, &cut);
+        expect_same(&whole, &cut);
+        read_stream(framing, stream, sizeof(stream), cut_at_random, &state, &cut);
+        expect_same(&whole, &cut);
     }
 }
 END_TEST
 
-static Suite *random_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("framing, random");
     TCase *tcase = tcase_create("seeds");
 
+    tcase_add_checked_fixture(tcase, NULL, framings_free);
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_reference_agrees, 0, SEEDS);
-    tcase_add_loop_test(tcase, test_random_payloads_come_back, 0, SEEDS);
+    tcase_add_loop_test(tcase, test_drawn_framings_read_what_they_wrote, 0, SEEDS);
+    tcase_add_loop_test(tcase, test_composed_framings_read_what_they_wrote, 0, COMPOSED);
+    tcase_add_loop_test(tcase, test_cuts_change_nothing, 0, COMPOSED);
     suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(random_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(suite);
 }
