@@ -107,6 +107,23 @@ START_TEST(log_is_opened_anew_by_one_that_starts)
 }
 END_TEST
 
+/* A module's start is not used to signals. */
+START_TEST(log_order_does_not_disturb_a_start)
+{
+    pid_t pids[PROCESSES_MAX];
+
+    daemon_configure(TO_FILE "service drowsy { listen = \"unix:$DIR/x.sock\" workers { max = 1 }\n"
+                             "handler { module = \"$HANDLERS/stuck.so\" } }\n");
+    daemon_launch((const char *const[]){"-c", "$DIR/framed.conf", NULL}, -1);
+    ck_assert(UNTIL(process_descendants(getpid(), pids, PROCESSES_MAX) == 2));
+    ck_assert(UNTIL(({
+        kill(daemon_pid(), SIGUSR1);
+        status_workers("drowsy", pids) == 1 || !process_lives(daemon_pid());
+    })));
+    ck_assert_msg(process_lives(daemon_pid()), "framed has not started");
+}
+END_TEST
+
 static void survive(int number)
 {
     daemon_start("service it { listen = \"unix:$DIR/x.sock\" workers { max = 1 }\n"
@@ -137,4 +154,4 @@ START_TEST(ttou_does_nothing)
 END_TEST
 
 SUITE("signals", log_is_opened_anew_despite_a_full_pipe, log_is_opened_anew_by_one_that_starts,
-      usr2_does_nothing, ttin_does_nothing, ttou_does_nothing)
+      log_order_does_not_disturb_a_start, usr2_does_nothing, ttin_does_nothing, ttou_does_nothing)

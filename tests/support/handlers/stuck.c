@@ -1,14 +1,27 @@
 /* A module that answers each message with itself, and does what no module should when the message
- * is one of the orders below. */
+ * is one of the orders below. In a service of the name "drowsy" it takes its time to start, and
+ * fails when that is disturbed. */
 #include <framed/module.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* More than a Unix socket takes at once, so that each waits for the client. */
 #define PARTS 10
 #define PART_SIZE ((size_t)256 * 1024)
+#define DROWSY_MS 500
+
+static int start(const struct framed_service *service, void **state, char *error, size_t size)
+{
+    (void)state;
+    if (strcmp(service->name, "drowsy") != 0 || poll(NULL, 0, DROWSY_MS) == 0)
+        return 0;
+    snprintf(error, size, "disturbed");
+    return -EINTR;
+}
 
 static int do_never(struct framed_call *call)
 {
@@ -73,4 +86,4 @@ static int answer(void *state, void *connection, struct framed_call *call, const
     return framed_reply(call, data, length);
 }
 
-FRAMED_MODULE(.name = "stuck", .message = answer);
+FRAMED_MODULE(.name = "stuck", .init = start, .message = answer);
