@@ -41,7 +41,7 @@ START_TEST(pause_is_not_the_next_requests)
     fd = raw_connect("unix:$DIR/x.sock");
     raw_send(fd, requests, sizeof(requests));
     worker = status_wait_busy("it", "writing");
-    nap(2000); /* longer than a request may take */
+    nap(1500); /* longer than a request may take */
     ck_assert_int_eq(status_wait_busy("it", "writing"), worker);
     for (int i = 0; i < REQUESTS; i++)
         expect_line(fd, REPLY_SIZE);
