@@ -12,6 +12,7 @@
 /* Many small requests in one piece, whose replies are more than a Unix socket takes. */
 #define REQUESTS 60
 #define REQUEST "!long 8192\n"
+#define REQUEST_SIZE (sizeof(REQUEST) - 1)
 #define REPLY_SIZE 8192
 /* As in the module `stuck`. */
 #define PARTS 10
@@ -28,19 +29,19 @@ static void expect_line(int fd, size_t length)
 
 START_TEST(pause_is_not_the_next_requests)
 {
-    char requests[REQUESTS * (sizeof(REQUEST) - 1) + 1] = "";
+    char requests[REQUESTS * REQUEST_SIZE];
     pid_t worker;
     int fd;
 
     daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
                  "handler { command = {\"$HANDLERS/scripted\"} }\n"
                  "deadlines { request = 1s write = 15s } }\n");
-    for (int i = 0; i < REQUESTS; i++)
-        strcat(requests, REQUEST);
+    for (size_t i = 0; i < REQUESTS; i++)
+        memcpy(requests + i * REQUEST_SIZE, REQUEST, REQUEST_SIZE);
     fd = raw_connect("unix:$DIR/x.sock");
-    raw_send(fd, requests, strlen(requests));
+    raw_send(fd, requests, sizeof(requests));
     worker = status_wait_busy("it", "writing");
-    nap(2000); /* longer than a request may take */
+    nap(1500); /* longer than a request may take */
     ck_assert_int_eq(status_wait_busy("it", "writing"), worker);
     for (int i = 0; i < REQUESTS; i++)
         expect_line(fd, REPLY_SIZE);
