@@ -71,16 +71,16 @@ struct log_settings {
 };
 
 /*
- * Opens the log as SETTINGS say. 0, or a negative errno: the log then goes on as it was. Before the
+ * Opens the log as WANTED says. 0, or a negative errno: the log then goes on as it was. Before the
  * first call the log goes to standard error as text.
  */
-int log_open(const struct log_settings *settings);
+int log_open(const struct log_settings *wanted);
 
 /* As log_open(), for when there is a log to tell of a failure. */
-void log_change(const struct log_settings *settings);
+void log_change(const struct log_settings *wanted);
 
 /* Where that is, in words: a file's name, "stderr" … */
-const char *log_target_text(const struct log_settings *settings);
+const char *log_target_text(const struct log_settings *wanted);
 
 /* Opens the file anew (after a rotation). 0, or a negative errno: the log then goes on as it was.
  */

@@ -272,7 +272,7 @@ static void on_listener(struct watch *watch, uint32_t events)
 int control_open(struct control *control, struct master *master, const char *address, char *error,
                  size_t size)
 {
-    struct framed_address parsed;
+    struct framed_address parsed = {0};
     const struct group *group;
     int result;
 

@@ -7,6 +7,7 @@
 #include "support/until.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,6 +46,35 @@ START_TEST(idle_client_of_a_command_is_closed)
 {
     daemon_start(SERVICE("line", SCRIPTED, "deadlines { idle = 200ms }"));
     ck_assert_int_eq(raw_end(raw_connect("unix:$DIR/x.sock")), RAW_EOF);
+    expect_reason("idle");
+}
+END_TEST
+
+/* What the handler says meanwhile does not stretch it. */
+START_TEST(idle_client_of_a_noisy_command_is_closed)
+{
+    daemon_start(SERVICE("line",
+                         "command = {\"/bin/sh\", \"-c\", "
+                         "\"yes noise >&2 & exec $HANDLERS/scripted\"}",
+                         "deadlines { idle = 200ms }"));
+    ck_assert_int_eq(raw_end(raw_connect("unix:$DIR/x.sock")), RAW_EOF);
+    expect_reason("idle");
+}
+END_TEST
+
+/* The handler's time is not the client's: idle begins with the reply. */
+START_TEST(idle_begins_with_the_reply)
+{
+    struct pollfd client = {.events = POLLIN};
+
+    daemon_start(SERVICE("line", SCRIPTED, "deadlines { idle = 1s }"));
+    client.fd = raw_connect("unix:$DIR/x.sock");
+    raw_send_text(client.fd, "!slow 1200\n");
+    raw_expect_text(client.fd, "slow\n");
+    ck_assert_msg(poll(&client, 1, 200) == 0, "closed right after the reply");
+    raw_send_text(client.fd, "well\n");
+    raw_expect_text(client.fd, "well\n");
+    ck_assert_int_eq(raw_end(client.fd), RAW_EOF);
     expect_reason("idle");
 }
 END_TEST
@@ -252,7 +282,8 @@ START_TEST(replies_before_the_bad_message_are_sent)
 END_TEST
 
 SUITE("deadlines", idle_client_is_closed, idle_client_of_a_command_is_closed,
-      dribbled_message_is_cut, dribbled_message_for_a_command_is_cut, half_a_header_is_cut,
+      idle_client_of_a_noisy_command_is_closed, idle_begins_with_the_reply, dribbled_message_is_cut,
+      dribbled_message_for_a_command_is_cut, half_a_header_is_cut,
       part_behind_a_whole_message_is_cut, client_that_never_reads_is_closed,
       handler_that_never_answers_is_replaced, claimed_length_allocates_nothing,
       malformed_length_is_refused, bad_trailer_is_refused, overlong_line_is_refused,

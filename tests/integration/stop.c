@@ -1,6 +1,7 @@
 /* Stop: in order within the drain deadline, at once when asked twice, and nothing stays. */
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/load.h"
 #include "support/process.h"
 #include "support/status.h"
 #include "support/suite.h"
@@ -98,6 +99,23 @@ START_TEST(silent_client_does_not_stretch_the_drain)
     kill(daemon_pid(), SIGTERM);
     ck_assert_int_eq(raw_end(fd), RAW_EOF);
     expect_end(0, 8000);
+}
+END_TEST
+
+/* There is always one more in the queue. */
+START_TEST(new_connections_do_not_stretch_the_drain)
+{
+    struct load load = {.style = LOAD_CONNECTION_A_MESSAGE, .framing = "line", .clients = 16};
+
+    daemon_start(SCRIPTED("deadlines { drain = 500ms }"));
+    load.address = expand("unix:$DIR/x.sock");
+    load_start(&load);
+    load_wait(&load, 100);
+    kill(daemon_pid(), SIGTERM);
+    expect_end(0, 8000);
+    load_stop(&load);
+    ck_assert_uint_eq(load.wrong, 0);
+    ck_assert(!log_has("event=worker-exit", "killed_for"));
 }
 END_TEST
 
@@ -200,6 +218,7 @@ START_TEST(pid_file_that_is_held_is_refused)
 END_TEST
 
 SUITE("stop", request_in_flight_is_answered, waiting_connections_are_served, drain_deadline_holds,
-      silent_client_does_not_stretch_the_drain, second_term_stops_at_once, interrupt_stops_at_once,
-      interrupt_after_term_stops_at_once, stop_while_starting, framectl_stops_and_waits,
-      pid_file_comes_and_goes, pid_file_that_is_held_is_refused)
+      silent_client_does_not_stretch_the_drain, new_connections_do_not_stretch_the_drain,
+      second_term_stops_at_once, interrupt_stops_at_once, interrupt_after_term_stops_at_once,
+      stop_while_starting, framectl_stops_and_waits, pid_file_comes_and_goes,
+      pid_file_that_is_held_is_refused)

@@ -3,6 +3,7 @@
 #define FRAMED_TESTS_CONFIG_RIG_H
 
 #include "config/config.h"
+#include "unit.h"
 
 #include <check.h>
 #include <ftw.h>

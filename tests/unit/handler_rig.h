@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "handler/handler.h"
+#include "unit.h"
 
 #include <check.h>
 #include <errno.h>
@@ -272,19 +273,13 @@ static inline int rig_run(const char *name, const TTest *const *tests, size_t co
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, rig_setup, rig_teardown);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }
 
 #define RIG_MAIN(name, ...)                                                                        \

@@ -1,6 +1,8 @@
 /* Addresses: what is read, what is refused and how it is said, and what connecting comes to. */
 #include <framed/address.h>
 
+#include "unit.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -8,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <time.h>
@@ -358,11 +359,5 @@ static Suite *address_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(address_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(address_suite());
 }

@@ -1,8 +1,9 @@
 /* Byte order: the bytes that come out are those of the order, at every alignment. */
 #include <framed/byteorder.h>
 
+#include "unit.h"
+
 #include <check.h>
-#include <stdlib.h>
 
 /* Room for eight bytes at each of eight alignments, with a guard on both sides. */
 #define ROOM 24
@@ -49,11 +50,5 @@ static Suite *byteorder_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(byteorder_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(byteorder_suite());
 }

@@ -215,8 +215,6 @@ int main(void)
 {
     Suite *suite = suite_create("config");
     TCase *files = tcase_create("files");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(files, rig_setup, rig_teardown);
     tcase_add_test(files, defaults_are_those_of_the_schema);
@@ -227,8 +225,5 @@ int main(void)
     tcase_add_test(files, a_pattern_begins_behind_the_folder);
     tcase_add_test(files, files_that_handlers_need);
     suite_add_tcase(suite, files);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

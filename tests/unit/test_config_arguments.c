@@ -177,8 +177,6 @@ int main(void)
 {
     Suite *suite = suite_create("config arguments");
     TCase *arguments = tcase_create("arguments");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(arguments, rig_setup, rig_teardown);
     tcase_add_test(arguments, arguments_make_a_service);
@@ -188,8 +186,5 @@ int main(void)
     tcase_add_test(arguments, help_and_print_are_told);
     tcase_add_test(arguments, the_command_must_be_there);
     suite_add_tcase(suite, arguments);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -306,8 +306,6 @@ int main(void)
 {
     Suite *suite = suite_create("config documents");
     TCase *documents = tcase_create("documents");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(documents, rig_setup, rig_teardown);
     tcase_add_test(documents, the_sample_is_one_service_at_all_defaults);
@@ -320,8 +318,5 @@ int main(void)
     tcase_add_test(documents, the_examples_are_right);
     tcase_add_test(documents, names_are_unique);
     suite_add_tcase(suite, documents);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

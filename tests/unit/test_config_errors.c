@@ -353,8 +353,6 @@ int main(void)
 {
     Suite *suite = suite_create("config errors");
     TCase *errors = tcase_create("errors");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(errors, rig_setup, rig_teardown);
     tcase_set_timeout(errors, 60);
@@ -369,8 +367,5 @@ int main(void)
     tcase_add_test(errors, every_beginning_of_a_file_is_harmless);
     tcase_add_test(errors, large_files_end);
     suite_add_tcase(suite, errors);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

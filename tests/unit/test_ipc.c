@@ -4,11 +4,12 @@
 
 #include "base/clock.h"
 
+#include "unit.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -229,8 +230,6 @@ int main(void)
     Suite *suite = suite_create("ipc");
     TCase *records = tcase_create("records");
     TCase *memory = tcase_create("slots");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(records, open_pipe, close_pipe);
     tcase_add_test(records, record_arrives_whole);
@@ -248,9 +247,5 @@ int main(void)
     tcase_add_test(memory, every_counter_and_state_has_a_word);
     suite_add_tcase(suite, records);
     suite_add_tcase(suite, memory);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

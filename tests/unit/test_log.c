@@ -1,6 +1,8 @@
 /* The log: what a line looks like in each format, and that nobody waits for its reader. */
 #include "base/log.h"
 
+#include "unit.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -315,8 +317,6 @@ int main(void)
 {
     Suite *suite = suite_create("log");
     TCase *tests = tcase_create("log");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, text_quotes_what_needs_it);
@@ -331,9 +331,5 @@ int main(void)
     tcase_add_test(tests, syslog_that_is_busy_stops_nobody);
     tcase_add_test(tests, a_fifo_that_nobody_reads_is_an_error);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

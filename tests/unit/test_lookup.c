@@ -1,6 +1,8 @@
 /* Host names of listeners: looked up at the start, and never again. */
 #include "master/lookup.h"
 
+#include "unit.h"
+
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -61,15 +63,9 @@ int main(void)
 {
     Suite *suite = suite_create("lookup");
     TCase *tests = tcase_create("lookup");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, known_names_are_kept);
     tcase_add_test(tests, addresses_need_no_lookup);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

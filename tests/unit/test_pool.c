@@ -1,8 +1,9 @@
 /* Pool policy, with a clock of the test's own. */
 #include "master/pool.h"
 
+#include "unit.h"
+
 #include <check.h>
-#include <stdlib.h>
 
 #define START_MS 1000000U
 
@@ -158,8 +159,6 @@ int main(void)
 {
     Suite *suite = suite_create("pool");
     TCase *tests = tcase_create("policy");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, fills_up_at_once);
@@ -173,9 +172,5 @@ int main(void)
     tcase_add_test(tests, leaving_in_order_costs_nothing);
     tcase_add_test(tests, a_leap_of_the_clock_is_harmless);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

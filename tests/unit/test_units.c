@@ -2,9 +2,10 @@
 #include "config/units.h"
 #include "nearest.h"
 
+#include "unit.h"
+
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #define UNTOUCHED UINT64_C(77)
 
@@ -206,8 +207,6 @@ int main(void)
     Suite *suite = suite_create("units");
     TCase *units = tcase_create("units");
     TCase *suggest = tcase_create("suggest");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(units, sizes_are_read, 0, (int)(sizeof(sizes) / sizeof(sizes[0])));
     tcase_add_loop_test(units, times_are_read, 0, (int)(sizeof(times) / sizeof(times[0])));
@@ -218,8 +217,5 @@ int main(void)
     tcase_add_test(suggest, only_what_is_near_is_suggested);
     suite_add_tcase(suite, units);
     suite_add_tcase(suite, suggest);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -113,6 +113,17 @@ static void do_slow(const char *rest)
     reply_text("slow");
 }
 
+/* As long as asked for, and not at once: its reply leaves before the next message is handled. */
+static void do_long(const char *rest)
+{
+    static char text[FLOOD_BYTES];
+    size_t length = (size_t)strtoul(rest, NULL, 10);
+
+    usleep(5000);
+    memset(text, 'x', sizeof(text));
+    reply(text, length < sizeof(text) ? length : sizeof(text));
+}
+
 static void do_pid(const char *rest)
 {
     char text[32];
@@ -147,17 +158,9 @@ static const struct {
     const char *word;
     void (*act)(const char *rest);
 } orders[] = {
-    {"!pair", do_pair},
-    {"!twice", do_twice},
-    {"!late", do_late},
-    {"!die", do_die},
-    {"!half", do_half},
-    {"!never", do_never},
-    {"!mute", do_mute},
-    {"!flood", do_flood},
-    {"!slow", do_slow},
-    {"!pid", do_pid},
-    {"!descriptors", do_descriptors},
+    {"!pair", do_pair}, {"!twice", do_twice}, {"!late", do_late}, {"!die", do_die},
+    {"!half", do_half}, {"!never", do_never}, {"!mute", do_mute}, {"!flood", do_flood},
+    {"!slow", do_slow}, {"!long", do_long},   {"!pid", do_pid},   {"!descriptors", do_descriptors},
 };
 
 static void obey(char *message, size_t length)

@@ -1,0 +1,104 @@
+/* Workers whose master was killed while they had a client that says nothing: they neither spin nor
+ * stay for it longer than they would have with a master. */
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/process.h"
+#include "support/status.h"
+#include "support/suite.h"
+#include "support/until.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define COMMAND "command = {\"$HANDLERS/scripted\"}"
+#define BUILTIN "builtin = echo"
+/* What signals, and leaving, may cost; one that spins uses a processor. */
+#define CPU_MS 200
+
+static void start(const char *handler, const char *drain)
+{
+    char config[512];
+
+    snprintf(config, sizeof(config),
+             "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+             "handler { %s } deadlines { drain = %s } }\n",
+             handler, drain);
+    daemon_start(config);
+}
+
+static void kill_master(void)
+{
+    ck_assert_int_eq(kill(daemon_pid(), SIGKILL), 0);
+    ck_assert_int_eq(daemon_wait(), 128 + SIGKILL);
+}
+
+/* Between messages there is nothing to wait for. */
+static void closes_an_idle_client_at_once(const char *handler)
+{
+    uint64_t began;
+    int fd;
+
+    start(handler, "10s");
+    fd = raw_connect("unix:$DIR/x.sock");
+    raw_send_text(fd, "well\n");
+    raw_expect_text(fd, "well\n");
+    status_wait_busy("it", "reading");
+    began = now_ms();
+    kill_master();
+    ck_assert_int_eq(raw_end(fd), RAW_EOF);
+    daemon_check_gone();
+    ck_assert_uint_lt(now_ms() - began, 5000);
+}
+
+START_TEST(idle_client_of_a_command)
+{
+    closes_an_idle_client_at_once(COMMAND);
+}
+END_TEST
+
+START_TEST(idle_client_of_a_builtin)
+{
+    closes_an_idle_client_at_once(BUILTIN);
+}
+END_TEST
+
+/* The first message may be on its way: for that one the worker stays, and sleeps. */
+static void sleeps_while_it_waits(const char *handler)
+{
+    long before, used = 0;
+    uint64_t began;
+    pid_t worker;
+    int fd;
+
+    start(handler, "1s");
+    fd = raw_connect("unix:$DIR/x.sock");
+    worker = status_wait_busy("it", "reading");
+    before = process_cpu_ms(worker);
+    began = now_ms();
+    kill_master();
+    /* Its last sight is what it has used. */
+    ck_assert(UNTIL(({
+        long now = process_cpu_ms(worker);
+
+        used = now >= before ? now - before : used;
+        !process_lives(worker);
+    })));
+    ck_assert_uint_ge(now_ms() - began, 900);
+    ck_assert_msg(used < CPU_MS, "the orphan has used %ld ms", used);
+    ck_assert_int_ne(raw_end(fd), RAW_TIMEOUT);
+}
+
+START_TEST(silent_client_of_a_command)
+{
+    sleeps_while_it_waits(COMMAND);
+}
+END_TEST
+
+START_TEST(silent_client_of_a_builtin)
+{
+    sleeps_while_it_waits(BUILTIN);
+}
+END_TEST
+
+SUITE("orphans", idle_client_of_a_command, idle_client_of_a_builtin, silent_client_of_a_command,
+      silent_client_of_a_builtin)
