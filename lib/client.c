@@ -1,24 +1,30 @@
 /*
  * The client: a connection whose transport never waits for the server in one direction only. When
  * the socket takes no more, replies are taken in; they stay in the input buffer until asked for.
+ *
+ * The framing is made twice, because replies and requests have different limits.
  */
 #include <framed/client.h>
 
 #include <framed/address.h>
 #include <framed/conn.h>
 
+#include "framing/kind.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 struct framed_client {
-    struct framed_conn conn; /* first: the transport gets its client from it */
-    struct framed_framing in;
-    struct framed_framing out;
+    struct framed_conn conn;         /* first: the transport gets its client from it */
+    struct framed_framing *requests; /* what is sent; owned */
+    struct framed_framing *replies;  /* the same with the limit for what is received; owned */
+    size_t greeted;                  /* bytes of the server's greeting that were read */
     unsigned timeout_ms;
     uint64_t until_ms; /* deadline of the call that is under way; 0: none */
     int send_error;    /* why nothing more can be sent, or 0 */
@@ -101,21 +107,34 @@ static const struct framed_transport client_transport = {
     .send = client_send,
 };
 
-static int set_framing(struct framed_client *client, const char *name, size_t max_reply,
+/* The framing by TEXT, both ways. */
+static int set_framing(struct framed_client *client, const char *text, size_t max_reply,
                        char *error, size_t size)
 {
-    int result = framed_framing_parse(name, &client->in, error, size);
+    const struct framed_framing *in;
+    int result = framed_framing_parse(text, NULL, &client->requests, error, size);
 
+    if (result == 0)
+        result = framed_framing_parse(text, NULL, &client->replies, error, size);
     if (result < 0)
         return result;
-    client->out = client->in;
-    framed_framing_set_max(&client->out, FRAMED_MESSAGE_LIMIT);
+    in = framed_framing_reply(client->replies);
+    client->conn.in = in ? in : client->replies;
+    client->conn.out = client->requests->first ? client->requests->first : client->requests;
+    if (!framed_framing_decodes(client->conn.in)) {
+        snprintf(error, size,
+                 "framing \"%s\": its replies are raw, so that a client cannot tell where one ends",
+                 text);
+        return -EINVAL;
+    }
+    framed_framing_set_max(client->requests, FRAMED_MESSAGE_LIMIT);
     if (max_reply == 0)
         max_reply = FRAMED_MESSAGE_DEFAULT;
-    result = framed_framing_set_max(&client->in, max_reply);
+    result = framed_framing_set_max(client->replies, max_reply);
     if (result < 0)
-        snprintf(error, size, "largest reply: found %zu bytes, allowed: 1 to %zu", max_reply,
-                 FRAMED_MESSAGE_LIMIT);
+        snprintf(error, size,
+                 "largest reply: found %zu bytes, allowed: 1 to %zu, and what \"%s\" needs",
+                 max_reply, FRAMED_MESSAGE_LIMIT, text);
     return result;
 }
 
@@ -129,6 +148,7 @@ static int connect_to(struct framed_client *client, const char *text, char *erro
     if (fd < 0)
         return fd;
     framed_conn_attach(&client->conn, fd);
+    client->conn.decoder.started = true; /* only requests have a first frame of its own */
     return 0;
 }
 
@@ -136,7 +156,7 @@ int framed_client_open(const char *address, const char *framing, size_t max_repl
                        unsigned timeout_ms, struct framed_client **client, char *error, size_t size)
 {
     struct framed_client *made = calloc(1, sizeof(*made));
-    int result = made ? framed_conn_init(&made->conn, &made->in, &made->out) : -ENOMEM;
+    int result = made ? framed_conn_init(&made->conn, NULL, NULL) : -ENOMEM;
 
     if (result < 0) {
         snprintf(error, size, "not enough memory for a connection");
@@ -166,6 +186,8 @@ void framed_client_free(struct framed_client *client)
     if (fd >= 0)
         close(fd);
     framed_conn_deinit(&client->conn);
+    framed_framing_free(client->requests);
+    framed_framing_free(client->replies);
     free(client);
 }
 
@@ -177,6 +199,13 @@ int framed_client_send(struct framed_client *client, const void *data, size_t le
         return client->send_error;
     start_clock(client);
     result = framed_conn_put(&client->conn, data, length);
+    if (result == 0) {
+        bool was_last = framed_framing_ends_stream(client->conn.out);
+
+        client->conn.out = client->requests;
+        if (was_last)
+            result = framed_client_finish(client);
+    }
     if (result < 0)
         client->send_error = result;
     return result;
@@ -193,19 +222,39 @@ int framed_client_flush(struct framed_client *client)
     return client->send_error;
 }
 
-/* Looks without taking; what was scanned in vain is not scanned again. */
+/* Reads the server's greeting: FRAMED_OK when all of it is through, FRAMED_NEED_MORE, or
+ * FRAMED_BAD_MAGIC: the server says something else. */
+static int read_greeting(struct framed_client *client)
+{
+    struct framed_buffer *input = &client->conn.input;
+    size_t length;
+    const uint8_t *greeting = framed_framing_greeting(client->replies, &length);
+    size_t left = length - client->greeted;
+    size_t there = input->end - input->start;
+
+    if (left == 0)
+        return FRAMED_OK;
+    if (there > left)
+        there = left;
+    if (there > 0 && memcmp(input->data + input->start, greeting + client->greeted, there) != 0)
+        return FRAMED_BAD_MAGIC;
+    input->start += there;
+    client->greeted += there;
+    return there == left ? FRAMED_OK : FRAMED_NEED_MORE;
+}
+
 static bool has_reply(struct framed_client *client)
 {
-    struct framed_conn *conn = &client->conn;
-    struct framed_decoder decoder = conn->decoder;
-    struct framed_frame frame;
+    int verdict = read_greeting(client);
 
-    if (framed_decode(conn->in, &decoder, conn->input.data + conn->input.start,
-                      framed_conn_unread(conn), &frame) != FRAMED_NEED_MORE)
-        return true;
-    conn->decoder = decoder;
-    conn->need = frame.need;
-    return false;
+    return verdict == FRAMED_OK ? framed_conn_ready(&client->conn) : verdict != FRAMED_NEED_MORE;
+}
+
+static int next_reply(struct framed_client *client, struct framed_message *message)
+{
+    int verdict = read_greeting(client);
+
+    return verdict == FRAMED_OK ? framed_conn_next(&client->conn, message) : verdict;
 }
 
 bool framed_client_ready(struct framed_client *client)
@@ -216,12 +265,19 @@ bool framed_client_ready(struct framed_client *client)
     return client->end || has_reply(client);
 }
 
-/* What it means that no more replies come. */
-static int verdict_of_end(const struct framed_client *client)
+/* What it means that no more bytes come. */
+static int reply_at_end(struct framed_client *client, struct framed_message *message)
 {
+    size_t greeting;
+    int verdict;
+
+    framed_framing_greeting(client->replies, &greeting);
     if (client->end != -ENODATA)
         return client->end;
-    return framed_conn_unread(&client->conn) > 0 ? FRAMED_TRUNCATED : -ENODATA;
+    if (client->greeted > 0 && client->greeted < greeting)
+        return FRAMED_TRUNCATED;
+    verdict = framed_conn_end(&client->conn, message);
+    return verdict == FRAMED_END ? -ENODATA : verdict;
 }
 
 int framed_client_receive(struct framed_client *client, const void **data, size_t *length)
@@ -233,11 +289,15 @@ int framed_client_receive(struct framed_client *client, const void **data, size_
     /* Who did not take our bytes in time gets no more time; replies that are here still count. */
     if (sent != -ETIMEDOUT)
         start_clock(client);
-    while ((verdict = framed_conn_next(&client->conn, &message)) == FRAMED_NEED_MORE) {
+    while ((verdict = next_reply(client, &message)) == FRAMED_NEED_MORE) {
         int ready;
 
-        if (client->end)
-            return sent < 0 ? sent : verdict_of_end(client);
+        if (client->end) {
+            verdict = reply_at_end(client, &message);
+            if (sent < 0 && verdict != FRAMED_OK)
+                verdict = sent;
+            break;
+        }
         ready = wait_for(client, POLLIN);
         if (ready < 0)
             return ready;

@@ -18,8 +18,9 @@ extern "C" {
 struct framed_client;
 
 /*
- * Connects to ADDRESS (see framed/address.h) and speaks FRAMING, a preset's name, both ways.
- * MAX_REPLY is the largest reply taken, in bytes (0: FRAMED_MESSAGE_DEFAULT); how large a message
+ * Connects to ADDRESS (see framed/address.h) and speaks FRAMING, a framing's text: its first frame,
+ * if it has another one, is that of the first message sent; its greeting is awaited before the first
+ * reply; replies come in its framing for replies, which must not be raw. MAX_REPLY is the largest reply taken, in bytes (0: FRAMED_MESSAGE_DEFAULT); how large a message
  * may be is for the server to say. TIMEOUT_MS bounds the connecting, each wait for a reply and each
  * flush (0: no bound). 0 and *CLIENT, which the caller frees, or a negative errno with a message in
  * ERROR (SIZE bytes).
@@ -35,7 +36,8 @@ void framed_client_free(struct framed_client *client);
  * Queues one message of LENGTH bytes; it may be sent at once. Sending never waits for ever on a
  * server that itself waits for its replies to be read: replies that arrive meanwhile are kept for
  * framed_client_receive(), in memory that grows with them and has no other bound than what the
- * server sends. So DATA must not be a reply that still lies in the client's buffer. 0, an encoding
+ * server sends. So DATA must not be a reply that still lies in the client's buffer. With a framing
+ * whose message ends with the stream, it is sent at once, and is the last. 0, an encoding
  * verdict above 0 (nothing was queued), or a negative errno, after which nothing more can be sent.
  */
 int framed_client_send(struct framed_client *client, const void *data, size_t length);
@@ -52,7 +54,8 @@ bool framed_client_ready(struct framed_client *client);
 /*
  * Flushes, then waits for the next reply: *DATA (*LENGTH bytes) lies in the client's buffer and is
  * valid until the next call. Replies that came before sending failed are still received. FRAMED_OK;
- * an error verdict above 0 (FRAMED_TRUNCATED when the stream ends inside a reply); -ENODATA at the
+ * an error verdict above 0 (FRAMED_TRUNCATED when the stream ends inside a reply, FRAMED_BAD_MAGIC
+ * when the server's greeting is another one); -ENODATA at the
  * end of the stream between replies; -ETIMEDOUT: a reply that comes later would be taken for the
  * next one's; or a negative errno.
  */

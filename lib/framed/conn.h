@@ -70,6 +70,8 @@ struct framed_conn {
     struct framed_decoder decoder;
     struct framed_buffer input;
     struct framed_buffer output;
+    size_t assembled;  /* bytes of a message's first fragments, at the start of the input */
+    size_t gap;        /* and of what lies between them and the next frame */
     size_t need;       /* the next frame has at least this many bytes; 0: unknown */
     unsigned write_ms; /* most milliseconds for one flush to be taken by the peer; 0: no limit */
     uint64_t bytes_in; /* since attach */
@@ -97,10 +99,22 @@ void framed_conn_attach(struct framed_conn *conn, int fd);
 int framed_conn_detach(struct framed_conn *conn);
 
 /*
- * Takes the next whole message out of the input buffer; no I/O. FRAMED_OK with *MESSAGE,
- * FRAMED_NEED_MORE, or an error verdict after which the connection can only be closed.
+ * Takes the next whole message out of the input buffer; no I/O. Its fragments are put together
+ * where they lie, frames without a message are dropped. FRAMED_OK with *MESSAGE, FRAMED_NEED_MORE,
+ * or an error verdict after which the connection can only be closed; but after FRAMED_OVERSIZE it
+ * goes on where framed_framing_discards() is.
  */
 int framed_conn_next(struct framed_conn *conn, struct framed_message *message);
+
+/* Whether framed_conn_next() would answer something else than FRAMED_NEED_MORE. */
+bool framed_conn_ready(struct framed_conn *conn);
+
+/*
+ * Says what the end of the stream (a fill of 0) means after FRAMED_NEED_MORE: FRAMED_OK with a last
+ * *MESSAGE that the end completes, then or at once FRAMED_END where nothing is missing;
+ * FRAMED_TRUNCATED where a message has begun, or another error.
+ */
+int framed_conn_end(struct framed_conn *conn, struct framed_message *message);
 
 /*
  * One recv(2) with FLAGS (such as MSG_DONTWAIT) into the input buffer, which grows when it is full:
@@ -111,16 +125,20 @@ int framed_conn_next(struct framed_conn *conn, struct framed_message *message);
  */
 ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
 
-/* The bytes received and not yet taken: more than 0 after FRAMED_NEED_MORE is a message's start. */
+/* The bytes received and not yet taken, those of fragments included: more than 0 after
+ * FRAMED_NEED_MORE is a message's start. */
 size_t framed_conn_unread(const struct framed_conn *conn);
 
 /*
- * Queues PAYLOAD (LENGTH bytes) as one message. Small ones are copied and wait for the flush; large
+ * Queues PAYLOAD (LENGTH bytes) as one message, in as many frames as it takes. Small ones are copied and wait for the flush; large
  * ones are sent at once, together with what waits, without being copied. 0, an encoding verdict
  * above 0 (nothing was queued), or a negative errno as of framed_conn_flush(), after which the
  * connection can only be closed.
  */
 int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length);
+
+/* Queues DATA (LENGTH bytes) as they are, such as a greeting. 0, or as framed_conn_flush(). */
+int framed_conn_put_raw(struct framed_conn *conn, const void *data, size_t length);
 
 /*
  * Sends all that is queued, however few bytes the kernel takes at a time; starts again after

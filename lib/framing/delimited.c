@@ -2,18 +2,23 @@
  * The kind `delimited`: payload, then a delimiter of one or more bytes.
  *
  * The search is memchr(3) for the delimiter's last byte with a look back at the others: several
- * times faster than memmem(3), and a delimiter that straddles two reads is no special case.
+ * times faster than memmem(3), and a delimiter that straddles two reads is no special case. The
+ * delimiter that ends first ends the message; of those that end there, the longest.
  */
 #include "framing/kind.h"
 
 #include <string.h>
 
-/* Where the first delimiter that ends at FROM or behind begins, of DATA's END bytes; else END. */
-static size_t find_delimiter(const struct framed_framing *framing, const uint8_t *data, size_t from,
-                             size_t end)
+/* With several delimiters, all are looked for in this many bytes before any is further on: else
+ * each message would cost a search of the whole buffer for the rare ones. */
+#define WINDOW ((size_t)512)
+
+/* Where the first DELIMITER ends that does so behind FROM, of DATA's END bytes; else 0. */
+static inline size_t find_end(const struct framed_bytes *delimiter, const uint8_t *data,
+                              size_t from, size_t end)
 {
-    size_t before = framing->delimiter_length - (size_t)1;
-    uint8_t last = framing->delimiter[before];
+    size_t before = delimiter->length - (size_t)1;
+    uint8_t last = delimiter->data[before];
 
     if (from < before)
         from = before;
@@ -22,53 +27,183 @@ static size_t find_delimiter(const struct framed_framing *framing, const uint8_t
 
         if (!hit)
             break;
-        if (memcmp(hit - before, framing->delimiter, before) == 0)
-            return (size_t)(hit - before - data);
         from = (size_t)(hit - data) + 1;
+        if (before == 0 || memcmp(hit - before, delimiter->data, before) == 0)
+            return from;
     }
-    return end;
+    return 0;
+}
+
+/* The same for all delimiters; *WHICH gets the one. */
+static size_t find_any(const struct framed_delimited *as, const uint8_t *data, size_t from,
+                       size_t end, const struct framed_bytes **which)
+{
+    size_t found = 0;
+
+    for (; !found && from < end; from += WINDOW) {
+        size_t until = end - from > WINDOW ? from + WINDOW : end;
+
+        for (size_t i = 0; i < as->count; i++) {
+            size_t at = find_end(&as->delimiters[i], data, from, until);
+
+            if (at == 0 || (at == found && as->delimiters[i].length < (*which)->length))
+                continue;
+            *which = &as->delimiters[i];
+            found = until = at;
+        }
+    }
+    return found;
+}
+
+static inline size_t find(const struct framed_delimited *as, const uint8_t *data, size_t from,
+                          size_t end, const struct framed_bytes **which)
+{
+    *which = &as->delimiters[0];
+    if (as->count == 1)
+        return find_end(*which, data, from, end);
+    return find_any(as, data, from, end, which);
+}
+
+/* The bytes of payload in a frame of SIZE bytes that WHICH ends. */
+static inline size_t payload_of(const struct framed_delimited *as, const uint8_t *data, size_t size,
+                                const struct framed_bytes *which)
+{
+    size_t payload = size - which->length;
+
+    if (as->strip_cr && payload > 0 && data[payload - 1] == '\r')
+        payload--;
+    return payload;
+}
+
+static size_t longest(const struct framed_delimited *as)
+{
+    size_t length = as->delimiters[0].length;
+
+    for (size_t i = 1; i < as->count; i++)
+        if (as->delimiters[i].length > length)
+            length = as->delimiters[i].length;
+    return length;
+}
+
+/* Drops what is surely not the delimiter's start; what may be is looked at again. */
+static int discard(const struct framed_delimited *as, struct framed_decoder *decoder, int verdict,
+                   size_t length, struct framed_frame *frame)
+{
+    size_t keep = longest(as) - 1;
+
+    decoder->discarding = true;
+    decoder->scanned = keep;
+    frame->size = length - keep;
+    return verdict;
+}
+
+/* The rest of an oversize message. */
+static int go_on_discarding(const struct framed_delimited *as, struct framed_decoder *decoder,
+                            const uint8_t *data, size_t length, struct framed_frame *frame)
+{
+    const struct framed_bytes *which;
+    size_t size = find(as, data, decoder->scanned, length, &which);
+
+    if (size > 0) {
+        decoder->discarding = false;
+        decoder->scanned = 0;
+        frame->size = size;
+        return FRAMED_SKIP;
+    }
+    if (length >= longest(as))
+        return discard(as, decoder, FRAMED_SKIP, length, frame);
+    frame->need = length + 1;
+    return FRAMED_NEED_MORE;
 }
 
 static int decode(const struct framed_framing *framing, struct framed_decoder *decoder,
                   const uint8_t *data, size_t length, struct framed_frame *frame)
 {
+    const struct framed_delimited *as = &framing->as.delimited;
     /* The largest frame: nothing behind it is looked at, so the verdict is the same for every cut.
      */
-    size_t largest = framing->max_message + framing->strip_cr + framing->delimiter_length;
+    size_t largest = framing->max_message + as->strip_cr + longest(as);
     size_t end = length < largest ? length : largest;
-    size_t payload = find_delimiter(framing, data, decoder->scanned, end);
-    size_t size = payload + framing->delimiter_length;
+    const struct framed_bytes *which;
+    size_t size;
+    size_t payload;
 
-    if (payload == end) {
-        if (end == largest)
-            return FRAMED_OVERSIZE;
+    if (__builtin_expect(decoder->discarding, 0))
+        return go_on_discarding(as, decoder, data, length, frame);
+    size = find(as, data, decoder->scanned, end, &which);
+    if (size == 0 && end == largest)
+        return as->discard ? discard(as, decoder, FRAMED_OVERSIZE, end, frame) : FRAMED_OVERSIZE;
+    if (size == 0) {
         decoder->scanned = length;
         frame->need = length + 1;
         return FRAMED_NEED_MORE;
     }
-    if (framing->strip_cr && payload > 0 && data[payload - 1] == '\r')
-        payload--;
-    if (payload > framing->max_message)
-        return FRAMED_OVERSIZE;
     decoder->scanned = 0;
+    payload = payload_of(as, data, size, which);
     frame->payload = 0;
     frame->length = payload;
     frame->size = size;
+    return payload > framing->max_message ? FRAMED_OVERSIZE : FRAMED_OK;
+}
+
+static int decode_end(const struct framed_framing *framing, struct framed_decoder *decoder,
+                      const uint8_t *data, size_t length, struct framed_frame *frame)
+{
+    const struct framed_delimited *as = &framing->as.delimited;
+
+    (void)data;
+    if (!as->eof)
+        return FRAMED_TRUNCATED;
+    if (decoder->discarding)
+        return FRAMED_END;
+    decoder->scanned = 0;
+    if (length > framing->max_message)
+        return FRAMED_OVERSIZE;
+    frame->payload = 0;
+    frame->length = frame->size = length;
     return FRAMED_OK;
+}
+
+/* Whether the payload that ends at END, and the first delimiter behind it, would be read as such: a
+ * delimiter may begin with what the payload ends with. */
+static bool ends_right(const struct framed_delimited *as, const uint8_t *end, size_t length)
+{
+    const struct framed_bytes *written = &as->delimiters[0];
+    const struct framed_bytes *which;
+    size_t own = length < FRAMED_TAIL_MAX ? length : FRAMED_TAIL_MAX;
+    uint8_t joint[2 * FRAMED_TAIL_MAX];
+    size_t size = own + written->length;
+
+    if (own > 0)
+        memcpy(joint, end - own, own);
+    memcpy(joint + own, written->data, written->length);
+    return find(as, joint, 0, size, &which) == size && payload_of(as, joint, size, which) == own;
 }
 
 /* What the decoder would cut elsewhere is refused, so that a message is always read as it was. */
 static int encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
-                  struct framed_envelope *envelope)
+                  bool continued, struct framed_envelope *envelope)
 {
-    if (framing->strip_cr && length > 0 && payload[length - 1] == '\r')
+    const struct framed_delimited *as = &framing->as.delimited;
+    const struct framed_bytes *which;
+
+    (void)continued;
+    if (length > 0 && find(as, payload, 0, length, &which) > 0)
         return FRAMED_UNENCODABLE;
-    if (find_delimiter(framing, payload, 0, length) != length)
+    if (!ends_right(as, length > 0 ? payload + length : payload, length))
         return FRAMED_UNENCODABLE;
-    memcpy(envelope->tail, framing->delimiter, sizeof(envelope->tail));
+    memcpy(envelope->tail, as->delimiters[0].data, sizeof(envelope->tail));
     envelope->head_length = 0;
-    envelope->tail_length = framing->delimiter_length;
+    envelope->tail_length = as->delimiters[0].length;
+    envelope->taken = length;
     return FRAMED_OK;
 }
 
-const struct framed_kind_ops framed_kind_delimited = {.decode = decode, .encode = encode};
+static void settle(struct framed_framing *framing)
+{
+    framing->decode = decode;
+    framing->encode = encode;
+}
+
+const struct framed_kind_ops framed_kind_delimited = {
+    .word = "delimited", .settle = settle, .decode_end = decode_end};
