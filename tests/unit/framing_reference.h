@@ -6,7 +6,7 @@
 #ifndef FRAMED_TESTS_FRAMING_REFERENCE_H
 #define FRAMED_TESTS_FRAMING_REFERENCE_H
 
-#include "framing_support.h"
+#include "framings.h"
 
 #include <stdarg.h>
 #include <stdio.h>

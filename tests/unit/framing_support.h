@@ -7,7 +7,6 @@
 
 #include <framed/framing.h>
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,43 +14,19 @@
 /* What a message is longer on the wire, at most: in fragments of at least 8 bytes. */
 #define WIRE_SIZE(payload) ((payload)*8 + 128)
 
-/* For loops: Check notes every ck_assert that it passes, which costs more than what is tested here.
- */
+/* A fuzzer has its own. For loops: Check notes every ck_assert that it passes, which costs more
+ * than what is tested here. */
+#ifndef EXPECT
+#include <check.h>
 #define EXPECT(condition)                                                                          \
     do {                                                                                           \
         if (!(condition))                                                                          \
             ck_abort_msg("not so: %s", #condition);                                                \
     } while (0)
+#endif
 
 /* The bytes of a string literal, NULs included, and their number. */
 #define BYTES(literal) (const uint8_t *)(literal), sizeof(literal) - 1
-
-#define FRAMINGS_MAX 256
-
-/* All that framing_of() has made, for framings_free(). */
-static struct framed_framing *framings_made[FRAMINGS_MAX];
-static size_t framings_count;
-
-__attribute__((unused)) static void framings_free(void)
-{
-    while (framings_count > 0)
-        framed_framing_free(framings_made[--framings_count]);
-}
-
-/* The framing of TEXT, which must be one; framings_free() frees it. */
-__attribute__((unused)) static const struct framed_framing *framing_of(const char *text, size_t max)
-{
-    struct framed_framing *framing = NULL;
-    char error[512] = "";
-
-    EXPECT(framings_count < FRAMINGS_MAX);
-    if (framed_framing_parse(text, NULL, &framing, error, sizeof(error)) != 0)
-        ck_abort_msg("%s: %s", text, error);
-    framings_made[framings_count++] = framing;
-    if (framed_framing_set_max(framing, max) != 0)
-        ck_abort_msg("%s: does not take max_message %zu", text, max);
-    return framing;
-}
 
 static inline int decode_copy(const struct framed_framing *framing, struct framed_decoder *decoder,
                               const uint8_t *data, size_t length, struct framed_frame *frame)
