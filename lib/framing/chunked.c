@@ -17,13 +17,11 @@ static bool is_last(const struct framed_chunked *as, const uint8_t *data)
 static int find_last(const struct framed_chunked *as, const uint8_t *data, size_t length,
                      struct framed_frame *frame)
 {
-    struct framed_bytes there = as->last;
+    size_t there = length < as->last.length ? length : as->last.length;
 
-    if (there.length > length)
-        there.length = (uint8_t)length;
-    if (as->last.length == 0 || !framed_bytes_match(&there, data))
+    if (as->last.length == 0 || !framed_bytes_match(&as->last, there, data))
         return FRAMED_FRAGMENT;
-    if (there.length < as->last.length) {
+    if (there < as->last.length) {
         frame->need = length + 1;
         return FRAMED_NEED_MORE;
     }

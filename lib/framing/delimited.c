@@ -5,36 +5,63 @@
  * times faster than memmem(3), and a delimiter that straddles two reads is no special case. The
  * delimiter that ends first ends the message; of those that end there, the longest.
  */
-#include "framing/kind.h"
+#include "framing/frame.h"
 
 #include <string.h>
 
-/* With several delimiters, all are looked for in this many bytes before any is further on: else
- * each message would cost a search of the whole buffer for the rare ones. */
+/* Delimiters that end in different bytes are all looked for in this much before any is further on:
+ * else each message would cost a search of the whole buffer for the rare ones. */
 #define WINDOW ((size_t)512)
 
-/* Where the first DELIMITER ends that does so behind FROM, of DATA's END bytes; else 0. */
-static inline size_t find_end(const struct framed_bytes *delimiter, const uint8_t *data,
-                              size_t from, size_t end)
+static inline uint8_t last_byte(const struct framed_bytes *delimiter)
 {
-    size_t before = delimiter->length - (size_t)1;
-    uint8_t last = delimiter->data[before];
+    return delimiter->data[delimiter->length - 1];
+}
 
-    if (from < before)
-        from = before;
+/* The longest delimiter that ends at END of DATA, or NULL. */
+static inline const struct framed_bytes *delimiter_at(const struct framed_delimited *as,
+                                                      const uint8_t *data, size_t end)
+{
+    const struct framed_bytes *longest = NULL;
+
+    for (size_t i = 0; i < as->count; i++) {
+        const struct framed_bytes *one = &as->delimiters[i];
+
+        if (one->length <= end && (!longest || one->length > longest->length) &&
+            framed_bytes_match(one, one->length, data + end - one->length))
+            longest = one;
+    }
+    return longest;
+}
+
+/* Where the first delimiter with the last byte LAST ends, behind FROM, of DATA's END bytes, and
+ * *WHICH it is; 0 when there is none. */
+static inline size_t find_by(uint8_t last, const struct framed_delimited *as, const uint8_t *data,
+                             size_t from, size_t end, const struct framed_bytes **which)
+{
     while (from < end) {
         const uint8_t *hit = memchr(data + from, last, end - from);
 
         if (!hit)
             break;
         from = (size_t)(hit - data) + 1;
-        if (before == 0 || memcmp(hit - before, delimiter->data, before) == 0)
+        *which = delimiter_at(as, data, from);
+        if (*which)
             return from;
     }
     return 0;
 }
 
-/* The same for all delimiters; *WHICH gets the one. */
+/* Whether no delimiter before the one at INDEX ends in the same byte. */
+static bool is_new(const struct framed_delimited *as, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (last_byte(&as->delimiters[i]) == last_byte(&as->delimiters[index]))
+            return false;
+    return true;
+}
+
+/* find_by() for all last bytes. */
 static size_t find_any(const struct framed_delimited *as, const uint8_t *data, size_t from,
                        size_t end, const struct framed_bytes **which)
 {
@@ -44,11 +71,14 @@ static size_t find_any(const struct framed_delimited *as, const uint8_t *data, s
         size_t until = end - from > WINDOW ? from + WINDOW : end;
 
         for (size_t i = 0; i < as->count; i++) {
-            size_t at = find_end(&as->delimiters[i], data, from, until);
+            const struct framed_bytes *one;
+            size_t at = is_new(as, i)
+                            ? find_by(last_byte(&as->delimiters[i]), as, data, from, until, &one)
+                            : 0;
 
-            if (at == 0 || (at == found && as->delimiters[i].length < (*which)->length))
+            if (at == 0)
                 continue;
-            *which = &as->delimiters[i];
+            *which = one;
             found = until = at;
         }
     }
@@ -58,10 +88,10 @@ static size_t find_any(const struct framed_delimited *as, const uint8_t *data, s
 static inline size_t find(const struct framed_delimited *as, const uint8_t *data, size_t from,
                           size_t end, const struct framed_bytes **which)
 {
-    *which = &as->delimiters[0];
-    if (as->count == 1)
-        return find_end(*which, data, from, end);
-    return find_any(as, data, from, end, which);
+    for (size_t i = 1; i < as->count; i++)
+        if (is_new(as, i))
+            return find_any(as, data, from, end, which);
+    return find_by(last_byte(&as->delimiters[0]), as, data, from, end, which);
 }
 
 /* The bytes of payload in a frame of SIZE bytes that WHICH ends. */

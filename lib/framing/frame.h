@@ -28,8 +28,8 @@ struct framed_encoding_ops {
     /* Reads the field of the frame at DATA. FRAMED_OK, FRAMED_NEED_MORE or an error. */
     int (*read)(const struct framed_framing *framing, const uint8_t *data, size_t length,
                 struct framed_field *field);
-    /* Writes the field into START (FRAMED_START_MAX bytes, which hold zeros and the magic bytes).
-     * Where it ends, or 0 when it cannot hold VALUE. */
+    /* Writes the field into START, which has room for it; a tag is what START has there. Where the
+     * field ends, or 0 when it cannot hold VALUE. */
     size_t (*write)(const struct framed_length *as, uint64_t value, uint8_t *start);
 };
 
@@ -50,10 +50,11 @@ static inline uint64_t framed_value_limit(const struct framed_framing *framing)
     return framing->max_message + FRAMED_AROUND_MAX + (uint64_t)(adjust < 0 ? -adjust : 0);
 }
 
-/* A loop, because most are of one byte. */
-static inline bool framed_bytes_match(const struct framed_bytes *bytes, const uint8_t *data)
+/* Whether DATA begins with the first LENGTH of BYTES. A loop, because most are one or two. */
+static inline bool framed_bytes_match(const struct framed_bytes *bytes, size_t length,
+                                      const uint8_t *data)
 {
-    for (size_t i = 0; i < bytes->length; i++)
+    for (size_t i = 0; i < length; i++)
         if (data[i] != bytes->data[i])
             return false;
     return true;
@@ -80,7 +81,7 @@ static inline int framed_frame_plain(const struct framed_framing *framing, int v
         frame->need = size;
         return FRAMED_NEED_MORE;
     }
-    if (!framed_bytes_match(trailer, data + size - trailer->length))
+    if (!framed_bytes_match(trailer, trailer->length, data + size - trailer->length))
         return FRAMED_BAD_TRAILER;
     frame->payload = field->end;
     frame->length = (size_t)field->value;

@@ -46,16 +46,12 @@ static int read_binary(const struct framed_framing *framing, const uint8_t *data
 
 static size_t write_binary(const struct framed_length *as, uint64_t value, uint8_t *start)
 {
-    unsigned bits = 8U * as->width;
-    uint8_t field[FIELD_MAX];
+    uint8_t *field = start + as->offset;
 
-    if (value > UINT64_MAX >> (64 - bits + as->is_signed))
+    if (value > UINT64_MAX >> (64 - 8U * as->width + as->is_signed))
         return 0;
-    if (as->encoding == FRAMED_BIG_ENDIAN)
-        framed_put_u64be(field, value << (64 - bits));
-    else
-        framed_put_u64le(field, value);
-    memcpy(start + as->offset, field, as->width);
+    for (size_t i = 0; i < as->width; i++, value >>= 8)
+        field[as->encoding == FRAMED_BIG_ENDIAN ? as->width - 1 - i : i] = (uint8_t)value;
     return (size_t)as->offset + as->width;
 }
 
@@ -158,13 +154,11 @@ static int size_parts(const struct framed_length *as, uint64_t value, struct par
 /* Compares as much of the magic bytes as there is. */
 static bool has_magic(const struct framed_length *as, const uint8_t *data, size_t length)
 {
-    struct framed_bytes there = as->magic;
+    size_t there = length > as->magic_at ? length - as->magic_at : 0;
 
-    if (length < as->magic_at)
-        return true;
-    if (there.length > length - as->magic_at)
-        there.length = (uint8_t)(length - as->magic_at);
-    return framed_bytes_match(&there, data + as->magic_at);
+    if (there > as->magic.length)
+        there = as->magic.length;
+    return framed_bytes_match(&as->magic, there, data + as->magic_at);
 }
 
 /* Reads the header at DATA into PARTS. FRAMED_NEED_MORE with FRAME->need, or how it is wrong. */
@@ -232,8 +226,8 @@ static int decode_any(const struct framed_framing *framing, struct framed_decode
         frame->need = frame->size;
         return FRAMED_NEED_MORE;
     }
-    if (parts.trailer > 0 &&
-        !framed_bytes_match(&framing->as.length.trailer, data + frame->size - parts.trailer))
+    if (parts.trailer > 0 && !framed_bytes_match(&framing->as.length.trailer, parts.trailer,
+                                                 data + frame->size - parts.trailer))
         return FRAMED_BAD_TRAILER;
     return FRAMED_OK;
 }
@@ -243,14 +237,14 @@ static int encode_plain(const struct framed_framing *framing, const uint8_t *pay
                         bool continued, struct framed_envelope *envelope)
 {
     const struct framed_length *as = &framing->as.length;
-    uint8_t start[FRAMED_START_MAX] = {0};
-    size_t end = encodings[as->encoding]->write(as, length, start);
+    size_t end;
 
     (void)payload;
     (void)continued;
+    envelope->head[0] = 0; /* a tag */
+    end = encodings[as->encoding]->write(as, length, envelope->head);
     if (end == 0)
         return FRAMED_OVERSIZE;
-    memcpy(envelope->head, start, sizeof(envelope->head));
     memcpy(envelope->tail, as->trailer.data, sizeof(envelope->tail));
     envelope->head_length = (uint8_t)end;
     envelope->tail_length = as->trailer.length;
@@ -323,7 +317,7 @@ static int encode_any(const struct framed_framing *framing, const uint8_t *paylo
         frame.payload != cut || frame.length != length)
         return FRAMED_UNENCODABLE;
     if (!bare && parts.trailer > 0 &&
-        !framed_bytes_match(&as->trailer, payload + length - parts.trailer))
+        !framed_bytes_match(&as->trailer, parts.trailer, payload + length - parts.trailer))
         return FRAMED_UNENCODABLE;
     memcpy(envelope->head, start, sizeof(envelope->head));
     memcpy(envelope->tail, as->trailer.data, sizeof(envelope->tail));
