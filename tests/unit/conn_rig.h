@@ -21,7 +21,7 @@
 /* A connection over memory: what comes in, how it is cut, which errors come between. */
 struct rig {
     struct framed_conn conn; /* first: the transport gets its rig from it */
-    struct framed_framing framing;
+    struct framed_framing *framing;
     const uint8_t *source;
     size_t source_length;
     size_t cut;        /* most bytes of one call; 0: any */
@@ -115,7 +115,7 @@ static inline void set_up(void)
 {
     rig = (struct rig){.peer = -1, .sink = malloc(SINK_SIZE)};
     ck_assert_ptr_nonnull(rig.sink);
-    ck_assert_int_eq(framed_conn_init(&rig.conn, &rig.framing, &rig.framing), 0);
+    ck_assert_int_eq(framed_conn_init(&rig.conn, NULL, NULL), 0);
     rig.conn.transport = &rig_transport;
 }
 
@@ -128,15 +128,20 @@ static inline void tear_down(void)
     if (rig.peer >= 0)
         close(rig.peer);
     framed_conn_deinit(&rig.conn);
+    framed_framing_free(rig.framing);
     free(rig.sink);
 }
 
-static inline void use_framing(const char *name, size_t max_message)
+static inline void use_framing(const char *text, size_t max_message)
 {
     char error[256];
 
-    ck_assert_int_eq(framed_framing_parse(name, &rig.framing, error, sizeof(error)), 0);
-    ck_assert_int_eq(framed_framing_set_max(&rig.framing, max_message), 0);
+    framed_framing_free(rig.framing);
+    rig.framing = NULL;
+    ck_assert_msg(framed_framing_parse(text, NULL, &rig.framing, error, sizeof(error)) == 0, "%s",
+                  error);
+    ck_assert_int_eq(framed_framing_set_max(rig.framing, max_message), 0);
+    rig.conn.in = rig.conn.out = rig.framing;
 }
 
 static inline void use_source(const void *data, size_t length)

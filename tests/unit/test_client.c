@@ -9,16 +9,16 @@
 #include <stdio.h>
 
 /* One recv, all replies, and no look at the input before the last of them is taken. */
-static int echo_with(int fd, const char *name)
+static int echo_with(int fd, const char *text)
 {
-    struct framed_framing framing;
+    struct framed_framing *framing;
     struct framed_conn conn;
     struct framed_message message;
     char error[256];
 
-    if (framed_framing_parse(name, &framing, error, sizeof(error)) < 0 ||
-        framed_framing_set_max(&framing, 16 * MIB) < 0 ||
-        framed_conn_init(&conn, &framing, &framing) < 0)
+    if (framed_framing_parse(text, NULL, &framing, error, sizeof(error)) < 0 ||
+        framed_framing_set_max(framing, 16 * MIB) < 0 ||
+        framed_conn_init(&conn, framing, framing) < 0)
         return 1;
     framed_conn_attach(&conn, fd);
     do {
@@ -29,6 +29,7 @@ static int echo_with(int fd, const char *name)
             return 3;
     } while (framed_conn_fill(&conn, 0) > 0);
     framed_conn_deinit(&conn);
+    framed_framing_free(framing);
     return 0;
 }
 
@@ -165,6 +166,131 @@ START_TEST(test_ready)
 }
 END_TEST
 
+/* Waits for as many bytes as the request has, then sends the reply in two parts and closes. */
+static int serve(int fd, size_t request, const char *reply, size_t length)
+{
+    char bytes[256];
+
+    if (request > 0 && recv(fd, bytes, request, MSG_WAITALL) != (ssize_t)request)
+        return 1;
+    if (write(fd, reply, length / 2) != (ssize_t)(length / 2))
+        return 2;
+    reply += length / 2;
+    length -= length / 2;
+    return write(fd, reply, length) == (ssize_t)length ? 0 : 3;
+}
+
+static int greet_and_answer(int fd)
+{
+    return serve(fd, 0, "hi you\none\ntwo\n", 15);
+}
+
+START_TEST(test_greeting)
+{
+    start_server(greet_and_answer);
+    open_client("line,greeting=hi\\syou\\n", 0, TIMEOUT_MS);
+    expect_reply("one", 3);
+    expect_reply("two", 3);
+    ck_assert_int_eq(receive(), -ENODATA);
+}
+END_TEST
+
+static int whois(int fd)
+{
+    return serve(fd, 3, "one\ntwo\n\nend", 12);
+}
+
+/* The reply has another framing than the request: here it is all that the server says. */
+START_TEST(test_reply_to_end)
+{
+    start_server(whois);
+    open_client("line,reply=(eof)", 0, TIMEOUT_MS);
+    ck_assert_int_eq(framed_client_send(client, "ab", 2), 0);
+    expect_reply("one\ntwo\n\nend", 12);
+    ck_assert_int_eq(receive(), -ENODATA);
+}
+END_TEST
+
+static int to_end(int fd)
+{
+    char bytes[8];
+
+    if (recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != 3 || memcmp(bytes, "abc", 3) != 0)
+        return 1;
+    return write(fd, "ABC", 3) != 3;
+}
+
+START_TEST(test_request_to_end)
+{
+    const void *data;
+    size_t length;
+
+    start_server(to_end);
+    open_client("eof", 0, TIMEOUT_MS);
+    ck_assert_int_eq(framed_client_call(client, "abc", 3, &data, &length), FRAMED_OK);
+    ck_assert_uint_eq(length, 3);
+    ck_assert_mem_eq(data, "ABC", 3);
+    ck_assert_int_eq(wait_server(), 0);
+}
+END_TEST
+
+static int fragments(int fd)
+{
+    return serve(fd, 1,
+                 "\x03"
+                 "abc\x02"
+                 "de\x83"
+                 "fgh\x81"
+                 "x",
+                 13) ||
+           serve(fd, 1, "", 0);
+}
+
+/* A part of a reply is not a reply. */
+START_TEST(test_fragments)
+{
+    start_server(fragments);
+    open_client("chunked:(length:be1,mask=0x7f),last_bit=0x80", 0, TIMEOUT_MS);
+    ck_assert(!framed_client_ready(client));
+    ck_assert_int_eq(framed_client_send(client, "", 0), 0);
+    expect_reply("abcdefgh", 8);
+    expect_reply("x", 1);
+    ck_assert(!framed_client_ready(client));
+    ck_assert_int_eq(framed_client_send(client, "", 0), 0);
+    ck_assert_int_eq(receive(), -ENODATA);
+}
+END_TEST
+
+static int first_differs(int fd)
+{
+    char bytes[10];
+
+    if (recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != (ssize_t)sizeof(bytes))
+        return 1;
+    if (memcmp(bytes,
+               "start"
+               "\x04"
+               "next",
+               sizeof(bytes)) != 0)
+        return 2;
+    return write(fd,
+                 "\x02"
+                 "ok",
+                 3) != 3;
+}
+
+/* What is sent begins with the other frame; what comes back does not. */
+START_TEST(test_first)
+{
+    start_server(first_differs);
+    open_client("u8,first=(fixed:5)", 0, TIMEOUT_MS);
+    ck_assert_int_eq(framed_client_send(client, "start", 5), 0);
+    ck_assert_int_eq(framed_client_send(client, "next", 4), 0);
+    expect_reply("ok", 2);
+    ck_assert_int_eq(wait_server(), 0);
+}
+END_TEST
+
 static Suite *client_suite(void)
 {
     Suite *suite = suite_create("client");
@@ -175,6 +301,11 @@ static Suite *client_suite(void)
     tcase_add_loop_test(tcase, test_pipelined, 0, 2);
     tcase_add_test(tcase, test_finish);
     tcase_add_test(tcase, test_ready);
+    tcase_add_test(tcase, test_greeting);
+    tcase_add_test(tcase, test_reply_to_end);
+    tcase_add_test(tcase, test_request_to_end);
+    tcase_add_test(tcase, test_fragments);
+    tcase_add_test(tcase, test_first);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     return suite;

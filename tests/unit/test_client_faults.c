@@ -62,6 +62,29 @@ START_TEST(test_truncated)
 }
 END_TEST
 
+static int greet_otherwise(int fd)
+{
+    return write(fd, "hello\nab\n", 9) != 9;
+}
+
+/* Of each greeting as much as matters: it is another one, it breaks off, or never comes. */
+START_TEST(test_greeting)
+{
+    static const struct {
+        const char *framing;
+        int result;
+    } cases[] = {{"line,greeting=hello\\r\\n", FRAMED_BAD_MAGIC},
+                 {"line,greeting=help", FRAMED_BAD_MAGIC},
+                 {"line,greeting=hello\\nab\\ncd", FRAMED_TRUNCATED}};
+
+    start_server(greet_otherwise);
+    open_client(cases[_i].framing, 0, TIMEOUT_MS);
+    ck_assert_int_eq(receive(), cases[_i].result);
+    ck_assert(framed_client_ready(client));
+    ck_assert_int_eq(receive(), cases[_i].result);
+}
+END_TEST
+
 static int send_big_reply(int fd)
 {
     static const uint8_t reply[4] = {0, 0, 4, 1};
@@ -145,6 +168,8 @@ START_TEST(test_open)
     expect_refused("tcp:127.0.0.1", "u32be", 0, -EINVAL, "no port");
     expect_refused("tcp:*:1", "u32be", 0, -EINVAL, "*");
     expect_refused(address, "u33be", 0, -EINVAL, "u33be");
+    expect_refused(address, "line,reply=(raw)", 0, -EINVAL, "raw");
+    expect_refused(address, "fixed:100", 99, -EINVAL, "99");
     expect_refused(address, "u32be", FRAMED_MESSAGE_LIMIT + 1, -EINVAL, "1073741824");
     framed_client_free(NULL);
 }
@@ -158,6 +183,7 @@ static Suite *client_faults_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, test_death, 0, 10);
     tcase_add_test(tcase, test_truncated);
+    tcase_add_loop_test(tcase, test_greeting, 0, 3);
     tcase_add_test(tcase, test_oversize);
     tcase_add_test(tcase, test_no_answer);
     tcase_add_test(tcase, test_not_read);

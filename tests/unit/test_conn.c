@@ -81,11 +81,16 @@ START_TEST(test_end)
         while (framed_conn_next(&rig.conn, &message) == FRAMED_OK)
             ;
     ck_assert_uint_eq(framed_conn_unread(&rig.conn), (size_t)_i - whole);
+    ck_assert_int_eq(framed_conn_end(&rig.conn, &message),
+                     (size_t)_i == whole ? FRAMED_END : FRAMED_TRUNCATED);
 }
 END_TEST
 
-static const char *const framings[] = {"u16be", "u32le", "u64be", "netstring",
-                                       "line",  "crlf",  "nul"};
+static const char *const framings[] = {
+    "u16be", "u32le", "u64be", "netstring", "line", "crlf", "nul",
+    /* in fragments */
+    "chunked:(u32be),last=\\0\\0\\0\\0", "chunked:(u16be),last=\\0\\0,fragment=20000",
+    "chunked:(length:be1,mask=0x7f),last_bit=0x80"};
 
 /* Whatever was put comes out again, with the cuts and the interruptions of both ways. */
 START_TEST(test_any_cut)
@@ -234,6 +239,23 @@ START_TEST(test_uncopied)
 }
 END_TEST
 
+START_TEST(test_raw)
+{
+    uint8_t *data = pattern(70000, 8);
+
+    use_framing("u8", 100);
+    ck_assert_int_eq(framed_conn_put_raw(&rig.conn, "hi\n", 3), 0);
+    ck_assert_int_eq(framed_conn_put(&rig.conn, "ab", 2), 0);
+    ck_assert_int_eq(framed_conn_put_raw(&rig.conn, NULL, 0), 0);
+    ck_assert_uint_eq(framed_conn_queued(&rig.conn), 6);
+    ck_assert_int_eq(framed_conn_put_raw(&rig.conn, data, 70000), 0);
+    ck_assert_uint_eq(rig.sunk, 70006);
+    ck_assert_mem_eq(rig.sink, "hi\n\2ab", 6);
+    ck_assert_mem_eq(rig.sink + 6, data, 70000);
+    free(data);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
     uint8_t *data = pattern(300, 6);
@@ -292,6 +314,7 @@ static Suite *conn_suite(void)
     tcase_add_test(tcase, test_untaken);
     tcase_add_test(tcase, test_output_full);
     tcase_add_test(tcase, test_uncopied);
+    tcase_add_test(tcase, test_raw);
     tcase_add_test(tcase, test_refused);
     tcase_add_test(tcase, test_detach);
     tcase_set_timeout(tcase, 60); /* slow under a memory checker */
