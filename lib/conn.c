@@ -107,20 +107,28 @@ static void join(struct framed_conn *conn, const struct framed_frame *frame)
     conn->assembled += frame->length;
 }
 
-/* Hands out the message whose last, mostly its only frame is FRAME. */
-static void take(struct framed_conn *conn, const struct framed_frame *frame,
-                 struct framed_message *message)
+/* Hands out the message whose only frame is FRAME. */
+static inline void take(struct framed_conn *conn, const struct framed_frame *frame,
+                        struct framed_message *message)
+{
+    message->data = conn->input.data + conn->input.start + frame->payload;
+    message->length = frame->length;
+    conn->input.start += frame->size;
+}
+
+/* The same where fragments may be before FRAME. */
+static void take_all(struct framed_conn *conn, const struct framed_frame *frame,
+                     struct framed_message *message)
 {
     struct framed_buffer *input = &conn->input;
-    const uint8_t *data = input->data + input->start;
 
-    if (__builtin_expect(conn->assembled == 0, 1)) {
-        *message = (struct framed_message){.data = data + frame->payload, .length = frame->length};
-        input->start += frame->size;
+    if (conn->assembled == 0) {
+        take(conn, frame, message);
         return;
     }
     join(conn, frame);
-    *message = (struct framed_message){.data = data, .length = conn->assembled};
+    *message =
+        (struct framed_message){.data = input->data + input->start, .length = conn->assembled};
     input->start += conn->assembled + conn->gap;
     conn->assembled = conn->gap = 0;
 }
@@ -146,20 +154,30 @@ static inline bool goes_on(struct framed_conn *conn, int verdict, const struct f
     return true;
 }
 
+/* All that is not a message of one frame, which FRAME with VERDICT is not. */
+static int next(struct framed_conn *conn, int verdict, struct framed_frame *frame,
+                struct framed_message *message)
+{
+    while (goes_on(conn, verdict, frame))
+        verdict = decode(conn, frame);
+    conn->need = verdict == FRAMED_NEED_MORE ? conn->assembled + frame->need : 0;
+    if (verdict == FRAMED_OK)
+        take_all(conn, frame, message);
+    else if (verdict == FRAMED_OVERSIZE && framed_framing_discards(conn->in))
+        drop(conn, frame->size);
+    return verdict;
+}
+
 int framed_conn_next(struct framed_conn *conn, struct framed_message *message)
 {
     struct framed_frame frame;
-    int verdict;
+    int verdict = decode(conn, &frame);
 
-    do
-        verdict = decode(conn, &frame);
-    while (goes_on(conn, verdict, &frame));
-    conn->need = verdict == FRAMED_NEED_MORE ? conn->assembled + frame.need : 0;
-    if (verdict == FRAMED_OK)
-        take(conn, &frame, message);
-    else if (verdict == FRAMED_OVERSIZE && framed_framing_discards(conn->in))
-        drop(conn, frame.size);
-    return verdict;
+    if (__builtin_expect(verdict != FRAMED_OK || conn->assembled > 0, 0))
+        return next(conn, verdict, &frame, message);
+    conn->need = 0;
+    take(conn, &frame, message);
+    return FRAMED_OK;
 }
 
 bool framed_conn_ready(struct framed_conn *conn)
@@ -187,7 +205,7 @@ int framed_conn_end(struct framed_conn *conn, struct framed_message *message)
                                     conn->input.end - begin, &frame);
 
     if (verdict == FRAMED_OK)
-        take(conn, &frame, message);
+        take_all(conn, &frame, message);
     return verdict;
 }
 

@@ -140,7 +140,7 @@ int framed_conn_flush(struct framed_conn *conn)
     return part.iov_len > 0 ? send_all(conn, &part, 1) : 0;
 }
 
-static void append(struct framed_buffer *output, const void *data, size_t length)
+static inline void append(struct framed_buffer *output, const void *data, size_t length)
 {
     if (length > 0)
         memcpy(output->data + output->end, data, length);
@@ -169,8 +169,8 @@ static int send_uncopied(struct framed_conn *conn, struct framed_envelope *envel
 }
 
 /* Queues the frame that ENVELOPE and the start of PAYLOAD make. */
-static int put_frame(struct framed_conn *conn, struct framed_envelope *envelope,
-                     const uint8_t *payload)
+static inline int put_frame(struct framed_conn *conn, struct framed_envelope *envelope,
+                            const uint8_t *payload)
 {
     struct framed_buffer *output = &conn->output;
     size_t size = envelope->head_length + envelope->taken + envelope->tail_length;
