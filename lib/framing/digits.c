@@ -1,14 +1,14 @@
 /*
  * Lengths in digits, decimal or hexadecimal: a fixed number of them, or up to an end byte.
  *
- * Digits only: no sign, no space. The number is compared with the largest at every digit, so it
- * neither overflows nor waits for an end that never comes: too many digits are an oversize message,
- * whatever follows them, or, being zeros, malformed.
+ * Digits only: no sign, no space. The number is compared with the largest even before its end is
+ * here, so that it does not wait for an end that never comes: too many digits are an oversize
+ * message, whatever follows them, or, being zeros, malformed.
  */
 #include "framing/frame.h"
 
-/* More than any length has, so only zeros can be as many. */
-#define DIGITS_MAX 20
+/* More than any length has, so that only zeros can be as many, and no overflow. */
+#define DIGITS_MAX 15
 
 _Static_assert(UINT8_MAX + DIGITS_MAX + 1 <= FRAMED_AROUND_MAX, "a header of digits is accounted");
 
@@ -29,21 +29,21 @@ static inline int read_at(const struct framed_length *as, unsigned base, uint64_
 {
     size_t most = as->width ? as->width : DIGITS_MAX;
     size_t there = length > at ? length - at : 0;
-    bool zeros = as->width || as->leading_zero;
+    size_t stop = there < most ? there : most;
     uint64_t value = 0;
     size_t count;
 
-    for (count = 0; count < there && count < most; count++) {
+    for (count = 0; count < stop; count++) {
         unsigned digit = digit_of(data[at + count], base);
 
         if (digit >= base)
             break;
-        if (count > 0 && value == 0 && !zeros)
-            return FRAMED_MALFORMED;
         value = value * base + digit;
-        if (value > limit)
-            return FRAMED_OVERSIZE;
     }
+    if (count > 1 && data[at] == '0' && !as->width && !as->leading_zero)
+        return FRAMED_MALFORMED;
+    if (value > limit)
+        return FRAMED_OVERSIZE;
     field->value = value;
     field->end = at + (as->width ? as->width : count) + as->has_end;
     if (count == there && length < field->end)
