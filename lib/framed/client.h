@@ -55,9 +55,8 @@ bool framed_client_ready(struct framed_client *client);
  * Flushes, then waits for the next reply: *DATA (*LENGTH bytes) lies in the client's buffer and is
  * valid until the next call. Replies that came before sending failed are still received. FRAMED_OK;
  * an error verdict above 0 (FRAMED_TRUNCATED when the stream ends inside a reply, FRAMED_BAD_MAGIC
- * when the server's greeting is another one); -ENODATA at the
- * end of the stream between replies; -ETIMEDOUT: a reply that comes later would be taken for the
- * next one's; or a negative errno.
+ * when the server's greeting is another one); -ENODATA at the end of the stream between replies;
+ * -ETIMEDOUT: a reply that comes later would be taken for the next one's; or a negative errno.
  */
 int framed_client_receive(struct framed_client *client, const void **data, size_t *length);
 
