@@ -24,6 +24,10 @@ def example(*path):
     return os.path.join(ROOT, 'conf', 'examples', *path)
 
 
+def handler(name):
+    return os.path.join(ROOT, 'tests', 'interop', 'handlers', name)
+
+
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, timeout=WAIT_S, check=False, **options)
 
