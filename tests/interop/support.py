@@ -10,6 +10,7 @@ import tempfile
 ROOT = os.environ['FRAMED_SOURCE_ROOT']
 FRAMED = os.environ['FRAMED_BINARY']
 FRAMECAT = os.environ['FRAMECAT_BINARY']
+HANDLERS = os.path.join(ROOT, 'tests', 'interop', 'handlers')
 WAIT_S = 60  # no single answer takes longer; what does is a failed test and not a hanging one
 
 
@@ -22,6 +23,10 @@ def need(*programs):
 
 def example(*path):
     return os.path.join(ROOT, 'conf', 'examples', *path)
+
+
+def handler(name):
+    return os.path.join(HANDLERS, name)
 
 
 def run(*command, **options):
@@ -43,7 +48,9 @@ class Framed:
             self.addresses.append(self.process.stdout.readline().strip())
         if not all(self.addresses):
             self.process.wait(WAIT_S)
-            raise RuntimeError('framed did not start:\n' + self.logged())
+            self.process.stdout.close()
+            with self.log:
+                raise RuntimeError('framed did not start:\n' + self.logged())
         return self
 
     def logged(self):
