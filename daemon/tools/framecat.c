@@ -27,7 +27,7 @@ static const char usage[] =
     "Sends each line of standard input as a message to ADDRESS and prints each reply as a line.\n"
     "ADDRESS is tcp:HOST:PORT, unix:PATH or unix:@NAME.\n"
     "\n"
-    "  -F, --framing NAME   how messages are told apart (u32be)\n"
+    "  -F, --framing TEXT   how messages are told apart (u32be); see framed.conf(5)\n"
     "      --hex            lines and replies are hexadecimal digits\n"
     "      --raw            all of standard input is one message; replies are written as they are\n"
     "      --file PATH      the file is one message; may be given many times\n"
