@@ -19,11 +19,12 @@ struct framed_client;
 
 /*
  * Connects to ADDRESS (see framed/address.h) and speaks FRAMING, a framing's text: its first frame,
- * if it has another one, is that of the first message sent; its greeting is awaited before the first
- * reply; replies come in its framing for replies, which must not be raw. MAX_REPLY is the largest reply taken, in bytes (0: FRAMED_MESSAGE_DEFAULT); how large a message
- * may be is for the server to say. TIMEOUT_MS bounds the connecting, each wait for a reply and each
- * flush (0: no bound). 0 and *CLIENT, which the caller frees, or a negative errno with a message in
- * ERROR (SIZE bytes).
+ * if it has another one, is that of the first message sent; its greeting is awaited before the
+ * first reply; replies come in its framing for replies, which must not be raw. MAX_REPLY is the
+ * largest reply taken, in bytes (0: FRAMED_MESSAGE_DEFAULT); how large a message may be is for the
+ * server to say. TIMEOUT_MS bounds the connecting, each wait for a reply and each flush (0: no
+ * bound). 0 and *CLIENT, which the caller frees, or a negative errno with a message in ERROR (SIZE
+ * bytes).
  */
 int framed_client_open(const char *address, const char *framing, size_t max_reply,
                        unsigned timeout_ms, struct framed_client **client, char *error,

@@ -130,10 +130,10 @@ ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
 size_t framed_conn_unread(const struct framed_conn *conn);
 
 /*
- * Queues PAYLOAD (LENGTH bytes) as one message, in as many frames as it takes. Small ones are copied and wait for the flush; large
- * ones are sent at once, together with what waits, without being copied. 0, an encoding verdict
- * above 0 (nothing was queued), or a negative errno as of framed_conn_flush(), after which the
- * connection can only be closed.
+ * Queues PAYLOAD (LENGTH bytes) as one message, in as many frames as it takes. Small ones are
+ * copied and wait for the flush; large ones are sent at once, together with what waits, without
+ * being copied. 0, an encoding verdict above 0 (nothing was queued), or a negative errno as of
+ * framed_conn_flush(), after which the connection can only be closed.
  */
 int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length);
 

@@ -40,11 +40,11 @@ extern "C" {
  * framed_verdict_word), and each error one counter in the daemon.
  */
 enum framed_verdict {
-    FRAMED_OK = 0,      /* a whole message */
-    FRAMED_NEED_MORE,   /* no error: the frame is not complete yet */
-    FRAMED_FRAGMENT,    /* a part of a message: keep its payload, the rest comes in further frames */
-    FRAMED_SKIP,        /* bytes to be dropped: an empty frame, or more of an oversize message */
-    FRAMED_END,         /* the stream has ended where a frame may end */
+    FRAMED_OK = 0,    /* a whole message */
+    FRAMED_NEED_MORE, /* no error: the frame is not complete yet */
+    FRAMED_FRAGMENT,  /* a part of a message: keep its payload, the rest comes in further frames */
+    FRAMED_SKIP,      /* bytes to be dropped: an empty frame, or more of an oversize message */
+    FRAMED_END,       /* the stream has ended where a frame may end */
     /* errors; those but OVERSIZE with `oversize=discard` are final for the stream */
     FRAMED_OVERSIZE,    /* the message is larger than max_message, or than its field can hold */
     FRAMED_UNDERSIZE,   /* the frame is smaller than its own header, or than min_message */
@@ -134,6 +134,10 @@ const char *framed_framing_name(const struct framed_framing *framing);
 int framed_framing_set_max(struct framed_framing *framing, size_t max_message);
 size_t framed_framing_max(const struct framed_framing *framing);
 
+/* The framing of a stream's first frame, if the text names one (`first=`); NULL: the same. Belongs
+ * to FRAMING. Decoding takes it by itself; who writes a stream writes the first message with it. */
+const struct framed_framing *framed_framing_first(const struct framed_framing *framing);
+
 /* The framing of replies, if the text names one (`reply=`); NULL: the same. Belongs to FRAMING. */
 const struct framed_framing *framed_framing_reply(const struct framed_framing *framing);
 
@@ -177,8 +181,8 @@ int framed_decode_end(const struct framed_framing *framing, struct framed_decode
  * how much of it they go around. When that is not all, the message takes several frames: call again
  * with what is left and CONTINUED true. The payload is read only where a framing must look at it.
  * FRAMED_OK, FRAMED_OVERSIZE (the field cannot hold LENGTH, or it is above max_message),
- * FRAMED_UNDERSIZE (below min) or FRAMED_UNENCODABLE: it contains the delimiter, or is to be sent as
- * a whole frame and is none.
+ * FRAMED_UNDERSIZE (below min) or FRAMED_UNENCODABLE: it contains the delimiter, or is to be sent
+ * as a whole frame and is none.
  */
 int framed_encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
                   bool continued, struct framed_envelope *envelope);

@@ -5,7 +5,8 @@
  */
 #include "framing/frame.h"
 
-#define TAG_FOLLOWS 0x1fU   /* these bits of the first byte: the tag's number is in the next bytes \
+#define TAG_FOLLOWS                                                                                \
+    0x1fU                   /* these bits of the first byte: the tag's number is in the next bytes \
                              */
 #define TAG_MORE 0x80U      /* and it goes on behind this one */
 #define TAG_MAX ((size_t)6) /* bytes: numbers of 35 bits, more than anyone has */

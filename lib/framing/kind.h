@@ -1,11 +1,11 @@
 /*
  * What a framing is, inside libframed. parse.c fills it from text, check.c refuses what cannot be
- * and works out what decoding needs; after that it is only read. Each kind has a file of code, and
- * a row in framing.c.
+ * and works out what decoding needs; after that it is only read. Each kind has its code in a file
+ * beside this one, and a row in framing.c.
  *
- * `decode`, `decode_end` and `encode` keep the contracts of framed_decode(), framed_decode_end() and
- * framed_encode(). What all kinds share stays out of them (framing.c): the first frame's framing,
- * `zero`, `min`, the check of max_message before encoding.
+ * `decode`, `decode_end` and `encode` keep the contracts of framed_decode(), framed_decode_end()
+ * and framed_encode(). What all kinds share stays out of them (framing.c): the first frame's
+ * framing, `zero`, `min`, the check of max_message before encoding.
  */
 #ifndef FRAMED_FRAMING_KIND_H
 #define FRAMED_FRAMING_KIND_H
@@ -44,13 +44,15 @@ enum framed_zero {
     FRAMED_ZERO_REJECT
 };
 
-/* `strip`: the default depends on the header; settled by check.c, which leaves no AUTO. */
+/* `strip`: 0 is none. The default depends on the header; check.c leaves no AUTO. */
 #define FRAMED_STRIP_PAYLOAD (-1)
 #define FRAMED_STRIP_AUTO (-2)
 
 #define FRAMED_DELIMITERS_MAX 4
 #define FRAMED_CASES_MAX 32
 #define FRAMED_GREETING_MAX 512
+/* Framings in one text, those that its names stand for included. */
+#define FRAMED_FRAMINGS_MAX 64
 
 /* A few bytes that a framing writes and expects. */
 struct framed_bytes {
@@ -60,14 +62,14 @@ struct framed_bytes {
 
 struct framed_length {
     enum framed_encoding encoding;
-    uint8_t width;     /* bytes or digits of the field; most bytes of a varint; 0: up to END */
-    uint8_t offset;    /* bytes before the field */
-    uint8_t header;    /* bytes before the payload; 0: the field is the last of them */
+    uint8_t width;  /* bytes or digits of the field; most bytes of a varint; 0: up to END */
+    uint8_t offset; /* bytes before the field */
+    uint8_t header; /* bytes before the payload; 0: as many as the field turns out to have */
     uint8_t magic_at;
     enum framed_counts counts;
     int32_t adjust;
     uint32_t unit;
-    uint64_t mask;
+    uint64_t mask;  /* all ones: none */
     uint64_t marks; /* values below this stand for a frame that is only its header */
     bool is_signed;
     bool leading_zero;
@@ -120,7 +122,7 @@ struct framed_framing {
     size_t min_message;
     enum framed_kind kind;
     enum framed_zero zero;
-    int32_t strip; /* bytes cut off the front of each frame, or FRAMED_STRIP_… */
+    int32_t strip; /* bytes cut off the front of each frame, or FRAMED_STRIP_PAYLOAD */
     bool plain;    /* nothing of the common parameters is set: DECODE says it all */
     union {
         struct framed_length length;
@@ -154,10 +156,17 @@ extern const struct framed_kind_ops framed_kind_typed;
 extern const struct framed_kind_ops framed_kind_chunked;
 extern const struct framed_kind_ops framed_kind_eof;
 extern const struct framed_kind_ops framed_kind_raw;
+/* Its row. */
+const struct framed_kind_ops *framed_kind(enum framed_kind kind);
 
-/* Inside libframed: framed_decode() and framed_encode() of a framing within another, without the
- * first frame's and with no `scanned` of its own. parse.c and check.c: */
-int framed_framing_check(struct framed_framing *framing, char *error, size_t size);
+/* framed_decode(), framed_decode_end() and framed_encode() of a framing within another: with its
+ * own `zero` and `min`, without `first`, which only a whole stream has. */
+int framed_inner_decode(const struct framed_framing *framing, struct framed_decoder *decoder,
+                        const uint8_t *data, size_t length, struct framed_frame *frame);
+int framed_inner_decode_end(const struct framed_framing *framing, struct framed_decoder *decoder,
+                            const uint8_t *data, size_t length, struct framed_frame *frame);
+int framed_inner_encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
+                        bool continued, struct framed_envelope *envelope);
 
 #pragma GCC visibility pop
 
