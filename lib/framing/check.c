@@ -215,8 +215,6 @@ static int check_chunked(struct framed_parser *parser, const struct framed_chunk
     if (fragment->kind != FRAMED_KIND_LENGTH || fragment->strip != FRAMED_STRIP_PAYLOAD)
         return wrong(parser, "chunked: allowed: fragments of the kind length whose header holds "
                              "nothing else, or with strip=payload");
-    if (fragment->min_message > 0 || fragment->zero == FRAMED_ZERO_REJECT)
-        return wrong(parser, "chunked: min and zero are for the whole message, not for fragments");
     if ((as->last.length > 0) == (as->bit_mask != 0))
         return wrong(parser, "chunked: allowed: one of last, last_bit, more_bit");
     if (!as->bit_mask && as->bit_at)

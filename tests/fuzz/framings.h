@@ -84,7 +84,8 @@ static inline void check_payload(const struct framed_framing *framing, uint32_t 
     EXPECT(copy);
     if (length)
         memcpy(copy, payload, length);
-    if (encode_message(framing, copy, length, wire, &size) == FRAMED_OK) {
+    if (encode_message(framed_framing_first(framing) ? framed_framing_first(framing) : framing,
+                       copy, length, wire, &size) == FRAMED_OK) {
         read_stream(framing, wire, size, cut_by_pattern, &pattern, &seen);
         EXPECT(seen.verdict == FRAMED_END);
         EXPECT(seen.count == 1 || (length == 0 && seen.count == 0));

@@ -309,6 +309,8 @@ static int reference_length(const struct drawn *drawn, const uint8_t *data, size
         verdict = reference_digits(drawn, data, length, &field);
     else
         verdict = reference_varint(drawn, data, length, &field);
+    frame->length =
+        field.value < SIZE_MAX ? (size_t)field.value : SIZE_MAX; /* as far as it was read */
     if (verdict != FRAMED_OK)
         return verdict;
     header = drawn->header ? (size_t)drawn->header : field.end;
@@ -343,6 +345,16 @@ static int reference_delimited(const struct drawn *drawn, const uint8_t *data, s
         }
     }
     return length >= drawn->max + longest + drawn->strip_cr ? FRAMED_OVERSIZE : FRAMED_NEED_MORE;
+}
+
+/* Digits that already say too much are oversize, whatever comes behind them: how many of them a
+ * decoder takes before it says so is its own affair. */
+static bool may_be_oversize(const struct drawn *drawn, int wanted,
+                            const struct framed_frame *expected)
+{
+    return drawn->kind == DRAWN_DIGITS &&
+           (wanted == FRAMED_MALFORMED || wanted == FRAMED_NEED_MORE) &&
+           expected->length > drawn->max;
 }
 
 /* As framed_decode() from a fresh start; does not set FRAME->need. */

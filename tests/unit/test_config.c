@@ -26,8 +26,8 @@ START_TEST(defaults_are_those_of_the_schema)
     ck_assert_str_eq(service->file, path_of("c"));
     ck_assert_uint_eq(service->line, 1);
     ck_assert_str_eq(service->framing_name, "u32be");
-    ck_assert_uint_eq(service->framing.max_message, 1 << 20);
-    ck_assert_uint_eq(service->reply_framing.max_message, 16 << 20);
+    ck_assert_uint_eq(framed_framing_max(service->framing), 1 << 20);
+    ck_assert_uint_eq(framed_framing_max(service->reply_framing), 16 << 20);
     ck_assert_uint_eq(service->workers, 4);
     ck_assert_uint_eq(service->limits.backlog, 511);
     ck_assert_uint_eq(service->deadlines.idle_ms, 60000);
@@ -88,8 +88,8 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(service->handler.settle_ms, 0);
     ck_assert(service->log_messages);
     ck_assert_uint_eq(service->workers, 1024);
-    ck_assert_uint_eq(service->framing.max_message, 10);
-    ck_assert_uint_eq(service->reply_framing.max_message, 1 << 30);
+    ck_assert_uint_eq(framed_framing_max(service->framing), 10);
+    ck_assert_uint_eq(framed_framing_max(service->reply_framing), 1 << 30);
     ck_assert_uint_eq(service->limits.backlog, 1);
     ck_assert_uint_eq(service->deadlines.idle_ms, 0);
     ck_assert_uint_eq(service->deadlines.write_ms, 0);

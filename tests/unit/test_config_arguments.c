@@ -49,7 +49,7 @@ START_TEST(arguments_make_a_service)
     ck_assert_uint_eq(service->listen_count, 3);
     ck_assert_uint_eq(service->workers, 2);
     ck_assert_str_eq(service->framing_name, "line");
-    ck_assert_uint_eq(service->framing.max_message, 2 << 20);
+    ck_assert_uint_eq(framed_framing_max(service->framing), 2 << 20);
     ck_assert_uint_eq(service->deadlines.idle_ms, 0);
     ck_assert(service->log_messages);
     ck_assert_int_eq(service->handler.codec, CODEC_FRAME);
@@ -110,7 +110,7 @@ static const struct {
     {{"-w", "0", "--framing"},
      "--workers: found \"0\", allowed: 1 to 1024\n"
      "--framing: nothing found, allowed: a framing such as u32be, "
-     "line"},
+     "line; `framed framings` lists all"},
     {{"--idle", "1s", "--idle=2s"}, "--idle: given twice"},
     {{"--help=yes"}, "--help: takes no value"},
     {{"-l", "unix:@x", "jq"}, "found \"jq\", allowed: options, then -- and a command"},

@@ -16,7 +16,8 @@
 #define LISTENING(body) "service echo {\n    listen = tcp:127.0.0.1:7000\n" body "\n}\n"
 
 #define TIME_OR_OFF "allowed: a time such as 500ms, 30s, 5m, 1h, or off"
-#define SERVICE_KEYS "allowed: listen, framing, log_messages, handler, workers, limits, deadlines"
+#define SERVICE_KEYS                                                                               \
+    "allowed: listen, framing, reply_framing, log_messages, handler, workers, limits, deadlines"
 
 static const struct {
     const char *text;
@@ -64,7 +65,7 @@ static const struct {
      "@/c:4: unknown key \"idle\" in service; its place is deadlines; " SERVICE_KEYS},
     {"usr = x\n" SERVICE(""),
      "@/c:1: unknown key \"usr\" at the top level; did you mean \"user\"? allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, service, include"},
+     "control, pid_file, log, log_format, log_level, framing, service, include"},
     {SERVICE("    something_else = 5s"),
      "@/c:4: unknown key \"something_else\" in service, " SERVICE_KEYS},
     {SERVICE("    include(\"x\")"),
@@ -73,10 +74,10 @@ static const struct {
      "@/c:4: unknown key \"service\" in service; its place is the top level; " SERVICE_KEYS},
     {SERVICE("") "service|listen = \"tcp:127.0.0.1:1\"\n",
      "@/c:6: unknown key \"listen\" at the top level; its place is service; allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, service, include"},
+     "control, pid_file, log, log_format, log_level, framing, service, include"},
     {SERVICE("") "service|handler { builtin = echo }\n",
      "@/c:6: unknown key \"handler\" at the top level; its place is service; allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, service, include"},
+     "control, pid_file, log, log_format, log_level, framing, service, include"},
     {"service \"no blanks\" { listen = tcp:h:1 handler { builtin = echo } }\n",
      "@/c:1: service: found \"no blanks\", allowed: a name of 1 to 32 of A-Z a-z 0-9 _ . -"},
     {"service \"\" {\n listen = tcp:h:1 handler { builtin = echo } }\n",
@@ -128,7 +129,8 @@ static const struct {
     /* Syntax. */
     {SERVICE("    workers = 4"), "@/c:4: found no { after \"workers\", allowed: NAME { ... }"},
     {SERVICE("    framing { line }"), "@/c:4: found no = after \"framing\", allowed: NAME = VALUE"},
-    {"service { }\n", "@/c:1: found no name after \"service\", allowed: service NAME { ... }"},
+    {"service { }\n",
+     "@/c:1: found no name after \"service\", allowed: service NAME { ... }, framing NAME { ... }"},
     {"user += x\n" SERVICE(""),
      "@/c:1: found += after \"user\", which has one value only, allowed: ="},
     {SERVICE("") "}\n", "@/c:6: found \"}\", but no section is open"},
@@ -159,7 +161,7 @@ static const struct {
      "@/c:1: found \"//\" within a value, which would be a comment; put the value in quotes"},
     {"\xff\xfe\x01\x02\n",
      "@/c:1: unknown key \"\xff\xfe\\x01\\x02\" at the top level, allowed: user, group, control, "
-     "pid_file, log, log_format, log_level, service, include"},
+     "pid_file, log, log_format, log_level, framing, service, include"},
     {"user = \"\\999\"\n", "@/c:1: bad escape sequence '\\\\999'"},
     /* Includes. */
     {"include = x\n", "@/c:1: found no ( after \"include\", allowed: include(\"FILE\")"},
