@@ -50,11 +50,9 @@ static int complain_unknown(struct framed_parser *parser, struct framed_text nam
         framed_nearest_consider(&nearest, preset->name);
     framed_complain_found(&parser->complaint, "name", name, "");
     if (nearest.best)
-        framed_complain_more(&parser->complaint, "\"%s\", or another", nearest.best);
-    else
-        framed_complain_more(&parser->complaint, "one");
+        framed_complain_more(&parser->complaint, "\"%s\" perhaps, or ", nearest.best);
     framed_complain_more(&parser->complaint,
-                         " that `framed framings` lists, or a kind: length, fixed, delimited, "
+                         "any that `framed framings` lists, or a kind: length, fixed, delimited, "
                          "typed, chunked, eof, raw");
     return -EINVAL;
 }

@@ -122,18 +122,23 @@ static void use_preset(const char *name)
 
 START_TEST(every_framing_end_to_end)
 {
-    char config[4096] = "";
-    size_t count = 0;
+    /* Those that take any message; the others are met in tests/interop. */
+    static const char *const names[] = {"u8",     "u16be",      "u16le",   "u24be",
+                                        "u32be",  "u32le",      "u64be",   "netstring",
+                                        "ascii5", "varint",     "line",    "crlf",
+                                        "nul",    "blank-line", "hex4",    "octet-count",
+                                        "tpkt",   "sunrpc",     "netconf", "netconf-chunked"};
+    const size_t count = sizeof(names) / sizeof(names[0]);
+    char config[8192] = "";
 
-    for (const struct framed_preset *preset = framed_presets(); preset->name; preset++, count++)
+    for (size_t i = 0; i < count; i++)
         snprintf(config + strlen(config), sizeof(config) - strlen(config),
                  "service %s { listen = \"unix:$DIR/%s.sock\" framing = %s workers { max = 1 }\n"
                  "handler { builtin = echo } }\n",
-                 preset->name, preset->name, preset->name);
-    ck_assert_uint_ge(count, 10);
+                 names[i], names[i], names[i]);
     daemon_start(config);
-    for (const struct framed_preset *preset = framed_presets(); preset->name; preset++)
-        use_preset(preset->name);
+    for (size_t i = 0; i < count; i++)
+        use_preset(names[i]);
 }
 END_TEST
 
