@@ -54,10 +54,10 @@ static void check_framing_name(struct draft *draft, const char *name, const stru
 void framings_begin(struct draft *draft, const char *name, const struct place *place)
 {
     struct config *config = draft->config;
-    struct framing_config *grown =
-        reallocarray(config->framings, config->framing_count + 1, sizeof(*grown));
+    struct framing_config *grown;
 
     check_framing_name(draft, name, place);
+    grown = reallocarray(config->framings, config->framing_count + 1, sizeof(*grown));
     if (!grown) {
         report_memory(draft);
         return;
@@ -86,11 +86,13 @@ static char *parameter_text(const char *before, const char *key, const char *val
     } special[] = {{',', "\\c"}, {'(', "\\("}, {')', "\\)"}};
     bool nested =
         strcmp(key, "first") == 0 || strcmp(key, "reply") == 0 || strcmp(key, "default") == 0;
+    bool as_it_is =
+        strcmp(key, "case") == 0 || (nested && *value == '(') || strcmp(value, "reject") == 0;
     char *text = NULL;
     size_t size;
     FILE *to;
 
-    if (strchr(value, '(') || (nested && strcmp(value, "reject") == 0))
+    if (as_it_is)
         return asprintf(&text, "%s,%s=%s", before, key, value) < 0 ? NULL : text;
     if (nested)
         return asprintf(&text, "%s,%s=(%s)", before, key, value) < 0 ? NULL : text;

@@ -192,7 +192,8 @@ static const char *quote(struct framed_text text, char quoted[QUOTED_SIZE])
     return quoted;
 }
 
-static void add(const struct framed_complaint *complaint, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void add(const struct framed_complaint *complaint,
+                                                      const char *format, va_list arguments)
 {
     size_t used = complaint->size > 0 ? strlen(complaint->error) : 0;
 
