@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hands each message on as a datagram, and answers nothing, which `reply=raw` writes as no bytes.
+"""Hands each message on as a datagram, and answers nothing, which `reply=(raw)` writes as no bytes.
 
     forward.py PATH     a Unix datagram socket
 """
