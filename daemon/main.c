@@ -204,7 +204,8 @@ static int command_serve(int argc, char **argv)
 
 static int command_framings(int argc, char **argv)
 {
-    bool mdoc = argc == 2 && strcmp(argv[1], "--mdoc") == 0; /* for framed.conf(5), when it is built */
+    bool mdoc =
+        argc == 2 && strcmp(argv[1], "--mdoc") == 0; /* for framed.conf(5), when it is built */
 
     if (argc > 1 && !mdoc)
         return usage_error("a word too many:", argv[1]);

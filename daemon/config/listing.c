@@ -1,5 +1,5 @@
-/* The framings that have a name, and the parameters of their text: for people, and for framed.conf(5),
- * which is made with it when framed is built. */
+/* The framings that have a name, and the parameters of their text: for people, and for
+ * framed.conf(5), which is made with it when framed is built. */
 #include "config/config.h"
 
 #include <framed/framing.h>

@@ -40,7 +40,8 @@ struct reader {
     struct file *file;
 };
 
-/* Parses TEXT, what FILE holds: sets what it says in the draft, and notes what it includes. */
-void parser_parse(struct reader *reader, struct file *file, const char *text);
+/* Parses TEXT, what FILE holds, for the load OF: sets what it says in the draft, and notes what it
+ * includes. */
+void parser_parse(struct reader *of, struct file *file, const char *text);
 
 #endif

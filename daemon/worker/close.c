@@ -66,16 +66,17 @@ static void log_close(const struct worker *worker, enum counter reason)
         return;
     framed_address_format((const struct sockaddr *)&client->peer, client->peer_length, peer,
                           sizeof(peer));
-    log_write(level, "closed",
-              LOG_FIELDS(LOG_STR("reason", counter_word(reason)), LOG_STR("peer", peer),
-                         LOG_INT("connection", client->id), LOG_INT("messages", client->messages),
-                         /* so that whoever speaks HTTP to this port can be told from noise */
-                         LOG_STR("looks_like", quote && client->messages == 0
-                                                   ? framed_guess(input->data + input->start, unread)
-                                                   : NULL),
-                         quote ? LOG_BYTES("bytes", input->data + input->start,
-                                           unread < QUOTED_BYTES ? unread : QUOTED_BYTES)
-                               : LOG_STR("bytes", NULL)));
+    log_write(
+        level, "closed",
+        LOG_FIELDS(LOG_STR("reason", counter_word(reason)), LOG_STR("peer", peer),
+                   LOG_INT("connection", client->id), LOG_INT("messages", client->messages),
+                   /* so that whoever speaks HTTP to this port can be told from noise */
+                   LOG_STR("looks_like", quote && client->messages == 0
+                                             ? framed_guess(input->data + input->start, unread)
+                                             : NULL),
+                   quote ? LOG_BYTES("bytes", input->data + input->start,
+                                     unread < QUOTED_BYTES ? unread : QUOTED_BYTES)
+                         : LOG_STR("bytes", NULL)));
 }
 
 static void linger(const struct worker *worker)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* As much as is quoted of a text, in bytes; a byte takes up to four characters. */
-#define QUOTED 60
+#define QUOTED ((size_t)60)
 #define QUOTED_SIZE (4 * QUOTED + sizeof("…"))
 
 struct framed_text framed_text_of(const char *string)
