@@ -229,9 +229,41 @@ static int encode(const struct framed_framing *framing, const uint8_t *payload, 
     return FRAMED_OK;
 }
 
+/* The same for one delimiter of one byte, which most have: nothing but the search. */
+static int decode_byte(const struct framed_framing *framing, struct framed_decoder *decoder,
+                       const uint8_t *data, size_t length, struct framed_frame *frame)
+{
+    const struct framed_delimited *as = &framing->as.delimited;
+    size_t largest = framing->max_message + as->strip_cr + 1;
+    size_t end = length < largest ? length : largest;
+    size_t from = decoder->scanned;
+    const uint8_t *hit =
+        from < end ? memchr(data + from, as->delimiters[0].data[0], end - from) : NULL;
+    size_t payload;
+
+    if (__builtin_expect(!hit, 0)) {
+        if (end == largest)
+            return FRAMED_OVERSIZE;
+        decoder->scanned = length;
+        frame->need = length + 1;
+        return FRAMED_NEED_MORE;
+    }
+    payload = (size_t)(hit - data);
+    decoder->scanned = 0;
+    frame->payload = 0;
+    frame->size = payload + 1;
+    payload -= as->strip_cr && payload > 0 && data[payload - 1] == '\r';
+    frame->length = payload;
+    return payload > framing->max_message ? FRAMED_OVERSIZE : FRAMED_OK;
+}
+
 static void settle(struct framed_framing *framing)
 {
+    const struct framed_delimited *as = &framing->as.delimited;
+
     framing->decode = decode;
+    if (as->count == 1 && as->delimiters[0].length == 1 && !as->discard)
+        framing->decode = decode_byte;
     framing->encode = encode;
 }
 

@@ -54,10 +54,10 @@ static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
         ALL, AT(zero), .words = zero_words)                                                        \
     ROW("min", "all", "0 to 1073741824", "the smallest message, in bytes", NUMBER_SIZE, ALL,       \
         AT(min_message), RANGE(0, FRAMED_MESSAGE_LIMIT))                                           \
-    ROW("first", "all", "a framing in parentheses", "the framing of a stream's first frame",       \
-        SPECIAL, ALL, .set = framed_set_first)                                                     \
-    ROW("reply", "all", "a framing in parentheses", "the framing of replies", SPECIAL, ALL,        \
-        .set = framed_set_reply)                                                                   \
+    ROW("first", "all", "a framing, in parentheses if it has parameters",                          \
+        "the framing of a stream's first frame", SPECIAL, ALL, .set = framed_set_first)            \
+    ROW("reply", "all", "a framing, in parentheses if it has parameters",                          \
+        "the framing of replies", SPECIAL, ALL, .set = framed_set_reply)                           \
     ROW("greeting", "all", "1 to 512 bytes", "what the server sends first", SPECIAL, ALL,          \
         .set = framed_set_greeting)                                                                \
     ROW("offset", "length", "0 to 31", "bytes before the length", NUMBER8, ONLY(LENGTH),           \
@@ -109,8 +109,8 @@ static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
     ROW("case", "typed", "BYTE=(FRAMING), BYTE-BYTE=(FRAMING)",                                    \
         "the framing of frames of these types; `case=` can be left out", SPECIAL, ONLY(TYPED),     \
         .repeats = true, .set = framed_set_case)                                                   \
-    ROW("default", "typed", "a framing in parentheses, reject", "that of all other types",         \
-        SPECIAL, ONLY(TYPED), .set = framed_set_default)                                           \
+    ROW("default", "typed", "a framing, in parentheses if it has parameters; reject",              \
+        "that of all other types", SPECIAL, ONLY(TYPED), .set = framed_set_default)                \
     ROW("last", "chunked", "1 to 16 bytes", "what stands behind the last fragment", SOME_BYTES,    \
         ONLY(CHUNKED), AT(as.chunked.last), RANGE(1, FRAMED_TAIL_MAX))                             \
     ROW("last_bit", "chunked", "1 to 255", "the bit that the last fragment has in its header",     \

@@ -190,9 +190,12 @@ int framed_parse_inner(struct framed_parser *parser, const char *what, struct fr
     struct framed_text inner;
     int result;
 
+    /* A name alone needs no parentheses. */
     if (!framed_text_unwrap(text, &inner))
+        inner = text;
+    if (inner.length == 0)
         return framed_complain_found(&parser->complaint, what, text,
-                                     "a framing in parentheses, such as (u8)");
+                                     "a framing, such as u8 or (length:be4,offset=1)");
     if (parser->depth >= FRAMED_DEPTH_MAX)
         return framed_complain(&parser->complaint, "%s: found framings %d deep, allowed: %d", what,
                                parser->depth + 1, FRAMED_DEPTH_MAX);

@@ -1,6 +1,6 @@
 /*
- * How fast the decoders are, beside a pass over the same bytes that only looks at each (memchr) and
- * one that copies them (memcpy), in the same run: a table of each kind of framing.
+ * How fast the decoders are, beside a loop of memchr over as many lines of the same length, and a
+ * memcpy of the same bytes, in the same run: a table of each kind of framing.
  *
  *     decode [ROUNDS]
  *
@@ -26,6 +26,7 @@ struct row {
     size_t message;
     struct framed_framing *made;
     uint8_t *data;
+    uint8_t *lines; /* as long as data, with a line feed where a message ends */
     size_t length;
     size_t messages;
     double best_s;
@@ -40,7 +41,7 @@ static struct row rows[] = {
     {.framing = "u32le", .message = 64},
     {.framing = "u64be", .message = 64},
     {.framing = "length:be4,counts=frame,offset=1", .message = 64},
-    {.framing = "postgres", .message = 64},
+    {.framing = "mqtt", .message = 64},
     {.framing = "varint", .message = 64},
     {.framing = "netstring", .message = 64},
     {.framing = "octet-count", .message = 64},
@@ -86,6 +87,7 @@ static size_t make_payload(const struct row *row, uint8_t *payload)
     size_t length = row->message;
 
     memset(payload, 'x', length);
+    payload[0] = '<'; /* what syslog tells lines by */
     if (framed_encode(row->made, payload, length, false, &envelope) == FRAMED_OK)
         return length;
     snprintf(text, sizeof(text), "%s,strip=payload", row->framing);
@@ -120,6 +122,12 @@ static void fill(struct row *row)
         row->length += envelope.tail_length;
         row->messages++;
     }
+    row->lines = malloc(row->length);
+    must(row->lines != NULL, row, "no memory");
+    memset(row->lines, 'x', row->length);
+    for (size_t at = row->length / row->messages; at <= row->length;
+         at += row->length / row->messages)
+        row->lines[at - 1] = '\n';
 }
 
 static double decode_all(const struct row *row)
@@ -142,16 +150,20 @@ static double decode_all(const struct row *row)
     return now_s() - began;
 }
 
-/* For a byte that is in each message once, as a decoder of lines would. */
+/* Goes from line to line, as many and as long as the messages are: what a splitter by hand does. */
 static double look_all(const struct row *row)
 {
     double began = now_s();
 
     for (int pass = 0; pass < PASSES; pass++) {
-        size_t step = row->length / row->messages;
+        const uint8_t *end = row->lines + row->length;
 
-        for (size_t at = 0; at < row->length; at += step)
-            sink += memchr(row->data + at, 0x7f, step) != NULL;
+        for (const uint8_t *at = row->lines, *hit; at < end; at = hit + 1) {
+            hit = memchr(at, '\n', (size_t)(end - at));
+            if (!hit)
+                break;
+            sink++;
+        }
     }
     return now_s() - began;
 }
