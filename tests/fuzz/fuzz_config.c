@@ -3,23 +3,13 @@
  * message of whole bounded text, or it is good; then what is printed of it is good as well, and
  * prints to the same.
  */
+#include "require.h"
+
 #include "config/config.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* NULL: refused. */
 static struct config *load(const void *data, size_t size)
@@ -30,13 +20,13 @@ static struct config *load(const void *data, size_t size)
     char error[CONFIG_ERROR_SIZE] = "";
     int result;
 
-    REQUIRE(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    EXPECT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
     result = config_load(file, &config, error, sizeof(error));
     close(fd);
-    REQUIRE((result == 0) == (config != NULL));
-    REQUIRE((result < 0) == (error[0] != '\0'));
-    REQUIRE(memchr(error, '\0', sizeof(error)));
+    EXPECT((result == 0) == (config != NULL));
+    EXPECT((result < 0) == (error[0] != '\0'));
+    EXPECT(memchr(error, '\0', sizeof(error)));
     return config;
 }
 
@@ -45,9 +35,9 @@ static char *printed(const struct config *config, size_t *size)
     char *text = NULL;
     FILE *file = open_memstream(&text, size);
 
-    REQUIRE(file);
+    EXPECT(file);
     config_print(config, file);
-    REQUIRE(fclose(file) == 0);
+    EXPECT(fclose(file) == 0);
     return text;
 }
 
@@ -70,9 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     first = printed(config, &length);
     again = load(first, length);
-    REQUIRE(again);
+    EXPECT(again);
     second = printed(again, &length);
-    REQUIRE(strcmp(first, second) == 0);
+    EXPECT(strcmp(first, second) == 0);
     free(first);
     free(second);
     config_free(config);
