@@ -33,15 +33,21 @@ int worker_listen(struct worker *worker)
     return worker->epoll_fd < 0 ? -errno : watch(worker, worker->start->control_fd, EPOLLIN);
 }
 
-int worker_open(struct worker *worker)
+/* The listeners, once the worker may serve. One that cannot watch them is of no use. */
+static void open_doors(struct worker *worker)
 {
     const struct worker_start *start = worker->start;
     int result = 0;
 
+    if (!worker->may_serve || worker->serving || worker->draining)
+        return;
     for (size_t i = 0; result == 0 && i < start->listener_count; i++)
         result = watch(worker, start->listeners[i], EPOLLIN | EPOLLEXCLUSIVE);
     worker->serving = result == 0;
-    return result;
+    if (result < 0) {
+        log_error("listen", LOG_ERRNO(result));
+        worker->stopping = true;
+    }
 }
 
 /* A descriptor that was closed has left the set by itself; new ones are added. */
@@ -148,6 +154,7 @@ bool worker_wait(struct worker *worker)
     int listener = -1;
     int count;
 
+    open_doors(worker);
     watch_handler(worker);
     if (worker->unpublished)
         worker_publish(worker);

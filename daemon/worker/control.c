@@ -146,21 +146,11 @@ static void reopen_log(void)
         log_error("log-reopen", LOG_ERRNO(result));
 }
 
-static void open_doors(struct worker *worker)
-{
-    int result = worker->draining ? 0 : worker_open(worker);
-
-    if (result < 0) {
-        log_error("listen", LOG_ERRNO(result));
-        worker->stopping = true;
-    }
-}
-
 static void obey(struct worker *worker, const struct record *record)
 {
     switch (record->type) {
     case RECORD_SERVE:
-        open_doors(worker);
+        worker->may_serve = true;
         break;
     case RECORD_DRAIN:
         drain(worker, record->value, record->text);

@@ -47,7 +47,8 @@ struct worker {
     uint64_t next_client_id;
     int epoll_fd;
     bool watch_stale; /* the handler's descriptors have changed */
-    bool serving;     /* may accept */
+    bool may_serve;   /* the master says that its generation is the current one */
+    bool serving;     /* the listeners are watched */
     bool look;        /* at the listeners, though they have not called */
     bool draining;
     bool stopping;      /* at once */
@@ -65,10 +66,8 @@ struct worker {
 /* The role's entry (see ipc/role.h). */
 void worker_main(const struct worker_start *start) __attribute__((noreturn));
 
-/* accept.c: what must be heard while idle; from worker_open() on also the listeners. 0 or a
- * negative errno. */
+/* accept.c: what must be heard while idle. 0 or a negative errno. */
 int worker_listen(struct worker *worker);
-int worker_open(struct worker *worker);
 /* Waits for a client, or for news of another kind: true when worker->client is one. */
 bool worker_wait(struct worker *worker);
 
