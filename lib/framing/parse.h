@@ -17,7 +17,8 @@ struct framed_parser {
 
 #pragma GCC visibility push(hidden)
 
-/* Makes the framing that TEXT, a name or in parentheses, stands for; one that is to lie within another. */
+/* Makes the framing that TEXT, a name or in parentheses, stands for; one that is to lie within
+ * another. */
 int framed_parse_inner(struct framed_parser *parser, const char *what, struct framed_text text,
                        struct framed_framing **framing);
 
