@@ -97,7 +97,8 @@ static int prepare_service(struct master *master, struct generation *generation,
     service->totals = totals_of(master, service->config->name);
     if (!service->totals)
         return -ENOMEM;
-    pool_init(&service->pool, &(struct pool_rules){.max = (unsigned)service->config->workers}, 0);
+    pool_init(&service->pool, &(struct pool_rules){.max = (unsigned)service->config->workers.max},
+              0);
     return bind_service(master, service, error, size);
 }
 
