@@ -224,8 +224,9 @@ void pool_undue(struct pool *pool)
     pool->due--;
 }
 
-void pool_let_go(struct pool *pool)
+void pool_let_go(struct pool *pool, bool due)
 {
+    pool->due -= due;
     pool->alive--;
     pool->leaving++;
 }

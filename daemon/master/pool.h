@@ -84,11 +84,11 @@ void pool_started(struct pool *pool);
 void pool_ready(struct pool *pool);
 void pool_exited(struct pool *pool, enum pool_exit how, uint64_t now_ms);
 void pool_knocked(struct pool *pool, uint64_t now_ms);
-/* A worker wants to be replaced, and then: it is not to be any more, because it leaves. */
+/* A worker wants to be replaced, and then, instead: it has ended (before pool_exited()). */
 void pool_due(struct pool *pool);
 void pool_undue(struct pool *pool);
-/* A worker was told to leave, and then: it is gone (instead of pool_exited()). */
-void pool_let_go(struct pool *pool);
+/* A worker, perhaps DUE, was told to leave, and then: it is gone (instead of pool_exited()). */
+void pool_let_go(struct pool *pool, bool due);
 void pool_gone(struct pool *pool);
 
 /* LIMIT less up to a tenth of it, another part for each NUMBER, so that workers that were started

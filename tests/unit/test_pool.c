@@ -169,8 +169,7 @@ START_TEST(one_that_is_due_is_relieved_by_a_new_one)
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
     ck_assert(!pool_can_relieve(&pool, 4));
     ck_assert(pool_can_relieve(&pool, 5));
-    pool_undue(&pool);
-    pool_let_go(&pool);
+    pool_let_go(&pool, true);
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
     pool_gone(&pool);
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
@@ -210,8 +209,7 @@ START_TEST(those_that_leave_slowly_slow_the_rest)
         for (unsigned wanted = pool_wanted(&pool, START_MS); wanted > 0; wanted--, started++)
             pool_started(&pool);
         while (pool_can_relieve(&pool, pool.alive)) {
-            pool_undue(&pool);
-            pool_let_go(&pool);
+            pool_let_go(&pool, true);
         }
     }
     ck_assert_uint_eq(started, 4);

@@ -52,7 +52,7 @@ static unsigned act(uint64_t now, unsigned starting)
     sight.longest_idle_ms = sight.idle ? now - since : 0;
     if (pool_is_curious(&pool, now) && pool_look(&pool, &sight, now)) {
         ck_assert_uint_gt(sight.idle, 0);
-        pool_let_go(&pool);
+        pool_let_go(&pool, false);
         pool_gone(&pool);
     }
     for (unsigned wanted = pool_wanted(&pool, now); wanted > 0; wanted--, started++) {
