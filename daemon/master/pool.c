@@ -126,7 +126,7 @@ static bool is_too_many(const struct pool *pool, const struct pool_sight *sight,
            now_ms >= pool->shrunk_ms + SHRINK_EVERY_MS;
 }
 
-/* When there may be too many even though nobody comes: 0: never. */
+/* When there may be too many even though nobody comes; 0: never. */
 static uint64_t next_look_ms(const struct pool *pool, const struct pool_sight *sight,
                              uint64_t now_ms)
 {
@@ -134,7 +134,7 @@ static uint64_t next_look_ms(const struct pool *pool, const struct pool_sight *s
     uint64_t idle_exit = pool->rules.idle_exit_ms;
 
     if (pool->rules.mode == POOL_DYNAMIC)
-        return pool->target > pool->rules.min ? now_ms + wait : 0;
+        return pool->target > at_least(pool->rules.min, pool->rules.spare_max) ? now_ms + wait : 0;
     if (pool->target == 0 && pool->alive == 0)
         return 0;
     if (sight->longest_idle_ms + wait > idle_exit)
