@@ -127,19 +127,32 @@ static bool is_too_many(const struct pool *pool, const struct pool_sight *sight,
 }
 
 /* When there may be too many even though nobody comes; 0: never. */
+static uint64_t next_shrink_ms(const struct pool *pool, uint64_t now_ms)
+{
+    uint64_t next_ms = pool->shrunk_ms + SHRINK_EVERY_MS;
+
+    if (pool->target <= at_least(pool->rules.min, pool->rules.spare_max))
+        return 0;
+    return next_ms > now_ms ? next_ms : now_ms + LOOK_LATE_MS;
+}
+
+static uint64_t next_idle_exit_ms(const struct pool *pool, const struct pool_sight *sight,
+                                  uint64_t now_ms)
+{
+    uint64_t idle_exit = pool->rules.idle_exit_ms;
+    uint64_t left =
+        idle_exit - (sight->longest_idle_ms < idle_exit ? sight->longest_idle_ms : idle_exit);
+
+    if (pool->target == 0 && pool->alive == 0)
+        return 0;
+    return now_ms + later(left < LOOK_LATE_MS ? left : LOOK_LATE_MS, LOOK_SOON_MS);
+}
+
 static uint64_t next_look_ms(const struct pool *pool, const struct pool_sight *sight,
                              uint64_t now_ms)
 {
-    uint64_t wait = LOOK_LATE_MS;
-    uint64_t idle_exit = pool->rules.idle_exit_ms;
-
-    if (pool->rules.mode == POOL_DYNAMIC)
-        return pool->target > at_least(pool->rules.min, pool->rules.spare_max) ? now_ms + wait : 0;
-    if (pool->target == 0 && pool->alive == 0)
-        return 0;
-    if (sight->longest_idle_ms + wait > idle_exit)
-        wait = idle_exit > sight->longest_idle_ms ? idle_exit - sight->longest_idle_ms : 0;
-    return now_ms + later(wait, LOOK_SOON_MS);
+    return pool->rules.mode == POOL_DYNAMIC ? next_shrink_ms(pool, now_ms)
+                                            : next_idle_exit_ms(pool, sight, now_ms);
 }
 
 bool pool_look(struct pool *pool, const struct pool_sight *sight, uint64_t now_ms)
