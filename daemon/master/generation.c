@@ -98,7 +98,11 @@ static int prepare_service(struct master *master, struct generation *generation,
     result = bind_service(master, service, error, size);
     if (result < 0)
         return result;
-    return scaling_init(master, service);
+    result = scaling_init(master, service);
+    if (result < 0)
+        snprintf(error, size, "service \"%s\": cannot watch its listeners: %s",
+                 service->config->name, log_errno_text(result));
+    return result;
 }
 
 static int start_workers(struct master *master, struct service *service, char *error, size_t size)
