@@ -180,6 +180,25 @@ START_TEST(ondemand_loses_nobody_while_workers_come_and_go)
 }
 END_TEST
 
+/* Wherever it is that somebody waits, and also after a reload. */
+START_TEST(ondemand_hears_every_listener)
+{
+    char tcp[128];
+
+    daemon_start(
+        "service it { listen = {\"unix:$DIR/x.sock\", \"tcp:127.0.0.1:0\"} framing = line\n"
+        "workers { mode = ondemand idle_exit = 1ms } handler { builtin = echo } }\n");
+    snprintf(tcp, sizeof(tcp), "%s", daemon_address("it", 1));
+    for (int i = 0; i < 2; i++) {
+        status_wait_workers("it", 0);
+        client_once("unix:$DIR/x.sock", "line", "hello", "hello");
+        status_wait_workers("it", 0);
+        client_once(tcp, "line", "hello", "hello");
+        reload_well();
+    }
+}
+END_TEST
+
 /* One that is idle and does not move does not keep others from being started. */
 START_TEST(ondemand_does_not_wait_for_one_that_is_stopped)
 {
@@ -256,6 +275,6 @@ END_TEST
 SUITE("pools", dynamic_grows_under_a_burst_and_shrinks_after, dynamic_stops_at_max,
       dynamic_replaces_who_dies_and_goes_on, ondemand_starts_from_none_serves_and_goes_back,
       ondemand_starts_another_while_one_is_busy, ondemand_loses_nobody_while_workers_come_and_go,
-      ondemand_does_not_wait_for_one_that_is_stopped,
+      ondemand_does_not_wait_for_one_that_is_stopped, ondemand_hears_every_listener,
       reload_refuses_a_bad_handler_while_there_is_no_worker, reload_goes_on_from_the_size_that_was,
       status_shows_mode_and_limit)
