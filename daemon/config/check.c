@@ -105,12 +105,48 @@ static void check_handler(struct draft *draft)
     draft->service.handler.type = type;
 }
 
+/* Which of two keys is at fault: the first, unless only the second was written. */
+static const struct place *fault_of(const struct draft *draft, enum schema_key key,
+                                    enum schema_key other)
+{
+    return &draft->given[draft->is_given[key] || !draft->is_given[other] ? key : other];
+}
+
+static void check_order(struct draft *draft, enum schema_key low, enum schema_key high,
+                        uint64_t least, uint64_t most)
+{
+    if (least > most)
+        report_add(draft->report, fault_of(draft, low, high),
+                   "%s = %" PRIu64 " and %s = %" PRIu64 ", allowed: %s up to %s",
+                   schema_row(low)->key, least, schema_row(high)->key, most, schema_row(low)->key,
+                   schema_row(high)->key);
+}
+
+static void check_workers(struct draft *draft)
+{
+    const struct workers_config *workers = &draft->service.workers;
+    const struct schema_word *modes = schema_row(KEY_WORKERS_MODE)->words;
+
+    for (int key = 0; key < KEY_COUNT; key++) {
+        enum workers_mode mode = schema_row((enum schema_key)key)->mode;
+
+        if (draft->is_given[key] && mode != WORKERS_STATIC && mode != workers->mode)
+            report_add(draft->report, &draft->given[key], "allowed only with mode = %s",
+                       schema_word_name(modes, mode));
+    }
+    if (workers->mode != WORKERS_DYNAMIC)
+        return;
+    check_order(draft, KEY_WORKERS_MIN, KEY_WORKERS_MAX, workers->min, workers->max);
+    check_order(draft, KEY_SPARE_MIN, KEY_SPARE_MAX, workers->spare_min, workers->spare_max);
+}
+
 void check_service(struct draft *draft)
 {
     check_name(draft);
     if (!draft->is_given[KEY_LISTEN])
         report_missing(draft, KEY_LISTEN);
     check_handler(draft);
+    check_workers(draft);
 }
 
 /* Port 0 is another port each time. What else overlaps (tcp:*:7000) only bind(2) can tell. */
@@ -175,7 +211,7 @@ void check_config(struct draft *draft)
     uint64_t workers = 0;
 
     for (size_t i = 0; i < config->service_count; i++)
-        workers += config->services[i].workers;
+        workers += config->services[i].workers.max;
     if (workers > CHECK_WORKERS_MAX)
         report_add(draft->report, &place,
                    "found %" PRIu64 " workers in all services together, allowed: at most %d",

@@ -92,3 +92,8 @@ const char *config_codec_name(enum handler_codec codec)
 {
     return schema_word_name(schema_row(KEY_CODEC)->words, (int)codec);
 }
+
+const char *config_workers_mode_name(enum workers_mode mode)
+{
+    return schema_word_name(schema_row(KEY_WORKERS_MODE)->words, (int)mode);
+}

@@ -33,6 +33,12 @@ enum handler_codec {
     CODEC_FRAME
 };
 
+enum workers_mode {
+    WORKERS_STATIC,
+    WORKERS_DYNAMIC,
+    WORKERS_ONDEMAND
+};
+
 /* `handler { }` */
 struct handler_config {
     enum handler_type type;
@@ -41,6 +47,19 @@ struct handler_config {
     char **command; /* argument vector, ended by NULL */
     enum handler_codec codec;
     uint64_t settle_ms; /* a command that lives this long has started */
+};
+
+/* `workers { }`; 0 in the last three (written `off`) is without end */
+struct workers_config {
+    enum workers_mode mode;
+    uint64_t min; /* with dynamic, as are the next two */
+    uint64_t max;
+    uint64_t spare_min;
+    uint64_t spare_max;
+    uint64_t idle_exit_ms; /* with ondemand */
+    uint64_t max_requests;
+    uint64_t max_lifetime_ms;
+    uint64_t max_rss; /* bytes */
 };
 
 /* `limits { }`, in bytes unless told otherwise */
@@ -76,7 +95,7 @@ struct service_config {
     struct framed_framing *replies;             /* with max_reply; has reply_framing */
     const struct framed_framing *reply_framing; /* what replies are written in */
     struct handler_config handler;
-    uint64_t workers; /* workers { max } */
+    struct workers_config workers;
     struct limits_config limits;
     struct deadlines_config deadlines;
     bool log_messages;
@@ -157,5 +176,7 @@ const struct framing_config *config_find_framing(const struct config *config, co
 /* "builtin", "module", "command"; "line", "frame". For logs and status. */
 const char *config_handler_type_name(enum handler_type type);
 const char *config_codec_name(enum handler_codec codec);
+/* "static", "dynamic", "ondemand". */
+const char *config_workers_mode_name(enum workers_mode mode);
 
 #endif

@@ -3,10 +3,11 @@
 #include "config/schema.h"
 #include "config/values.h"
 
-/* Keys of other handlers have no value: to write them would be an error to read. */
+/* Keys of other handlers and modes have no value: to write them would be an error to read. */
 static bool has_value(const struct schema_row *row, const struct service_config *service)
 {
-    return row->only == HANDLER_NONE || row->only == service->handler.type;
+    return (row->only == HANDLER_NONE || row->only == service->handler.type) &&
+           (row->mode == WORKERS_STATIC || row->mode == service->workers.mode);
 }
 
 static void print_key(const struct schema_row *row, const void *base, int depth, FILE *to)

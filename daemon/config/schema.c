@@ -6,6 +6,8 @@
 
 /* Longer deadlines do not fit the milliseconds of poll(2). */
 #define TIME_MAX_MS (UINT64_C(500) * 3600 * 1000)
+#define WORKERS_MAX 1024
+#define MIB (UINT64_C(1) << 20)
 
 static const struct schema_word log_formats[] = {
     {"text", LOG_FORMAT_TEXT},
@@ -30,10 +32,18 @@ static const struct schema_word codecs[] = {
     {NULL, 0},
 };
 
+static const struct schema_word modes[] = {
+    {"static", WORKERS_STATIC},
+    {"dynamic", WORKERS_DYNAMIC},
+    {"ondemand", WORKERS_ONDEMAND},
+    {NULL, 0},
+};
+
 /* Words are read and written as int. */
 _Static_assert(sizeof(enum log_format) == sizeof(int), "enum log_format");
 _Static_assert(sizeof(enum handler_builtin) == sizeof(int), "enum handler_builtin");
 _Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
+_Static_assert(sizeof(enum workers_mode) == sizeof(int), "enum workers_mode");
 
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
 #define IN_SERVICE(field) .offset = offsetof(struct service_config, field)
@@ -80,9 +90,33 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_SETTLE] = {SECTION_HANDLER, VALUE_TIME, "settle", .only = HANDLER_COMMAND,
                     IN_SERVICE(handler.settle_ms), .off = true, .initial = "200ms",
                     RANGE(1, TIME_MAX_MS), .text = "a program that lives this long has started"},
+    [KEY_WORKERS_MODE] = {SECTION_WORKERS, VALUE_WORD, "mode", .option = "workers_mode",
+                          IN_SERVICE(workers.mode), .initial = "static", .words = modes,
+                          .text = "how the number of workers is found"},
+    [KEY_WORKERS_MIN] = {SECTION_WORKERS, VALUE_COUNT, "min", .option = "workers_min",
+                         .mode = WORKERS_DYNAMIC, IN_SERVICE(workers.min), .initial = "1",
+                         RANGE(1, WORKERS_MAX), .text = "workers at least"},
     [KEY_WORKERS_MAX] = {SECTION_WORKERS, VALUE_COUNT, "max", .option = "workers", .letter = 'w',
-                         IN_SERVICE(workers), .initial = "4", RANGE(1, 1024),
-                         .text = "how many workers"},
+                         IN_SERVICE(workers.max), .initial = "4", RANGE(1, WORKERS_MAX),
+                         .text = "how many workers, at most"},
+    [KEY_SPARE_MIN] = {SECTION_WORKERS, VALUE_COUNT, "spare_min", .mode = WORKERS_DYNAMIC,
+                       IN_SERVICE(workers.spare_min), .initial = "1", RANGE(1, WORKERS_MAX),
+                       .text = "idle workers at least"},
+    [KEY_SPARE_MAX] = {SECTION_WORKERS, VALUE_COUNT, "spare_max", .mode = WORKERS_DYNAMIC,
+                       IN_SERVICE(workers.spare_max), .initial = "4", RANGE(1, WORKERS_MAX),
+                       .text = "idle workers at most"},
+    [KEY_IDLE_EXIT] = {SECTION_WORKERS, VALUE_TIME, "idle_exit", .mode = WORKERS_ONDEMAND,
+                       IN_SERVICE(workers.idle_exit_ms), .initial = "10s", RANGE(1, TIME_MAX_MS),
+                       .text = "a worker that is idle this long leaves"},
+    [KEY_MAX_REQUESTS] = {SECTION_WORKERS, VALUE_COUNT, "max_requests",
+                          IN_SERVICE(workers.max_requests), .off = true, .initial = "off",
+                          RANGE(1, 1000000000), .text = "replace a worker after so many messages"},
+    [KEY_MAX_LIFETIME] = {SECTION_WORKERS, VALUE_TIME, "max_lifetime",
+                          IN_SERVICE(workers.max_lifetime_ms), .off = true, .initial = "off",
+                          RANGE(1, TIME_MAX_MS), .text = "replace a worker after this time"},
+    [KEY_MAX_RSS] = {SECTION_WORKERS, VALUE_SIZE, "max_rss", IN_SERVICE(workers.max_rss),
+                     .off = true, .initial = "off", RANGE(MIB, MIB << 20),
+                     .text = "replace a worker that has more memory"},
     [KEY_MAX_MESSAGE] = {SECTION_LIMITS, VALUE_SIZE, "max_message", IN_SERVICE(limits.max_message),
                          .initial = "1MiB", RANGE(1, FRAMED_MESSAGE_LIMIT),
                          .text = "largest message"},

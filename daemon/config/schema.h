@@ -43,7 +43,15 @@ enum schema_key {
     KEY_COMMAND,
     KEY_CODEC,
     KEY_SETTLE,
+    KEY_WORKERS_MODE,
+    KEY_WORKERS_MIN,
     KEY_WORKERS_MAX,
+    KEY_SPARE_MIN,
+    KEY_SPARE_MAX,
+    KEY_IDLE_EXIT,
+    KEY_MAX_REQUESTS,
+    KEY_MAX_LIFETIME,
+    KEY_MAX_RSS,
     KEY_MAX_MESSAGE,
     KEY_MAX_REPLY,
     KEY_BACKLOG,
@@ -86,6 +94,7 @@ struct schema_row {
     char letter;            /* its short form, or 0 */
     bool off;               /* `off` is allowed */
     enum handler_type only; /* allowed only with this handler */
+    enum workers_mode mode; /* allowed only with this mode; static: with any */
     const char *initial;    /* the default as one writes it; NULL: none */
     uint64_t min;
     uint64_t max;

@@ -333,7 +333,7 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_BOOL] = {NULL, parse_bool, print_bool, "yes, no"},
     [VALUE_COUNT] = {"NUMBER", parse_number, print_number, NULL},
     [VALUE_SIZE] = {"SIZE", parse_number, print_number, "a size such as 4096, 64KiB, 1MiB, 1GiB"},
-    [VALUE_TIME] = {"TIME", parse_number, print_number, NULL},
+    [VALUE_TIME] = {"TIME", parse_number, print_number, "a time such as 500ms, 30s, 5m, 1h"},
     [VALUE_FRAMING] = {"FRAMING", parse_name, print_name,
                        "a framing such as u32be, line; `framed framings` lists all"},
     [VALUE_ADDRESSES] = {"ADDRESS", parse_address, print_addresses,
@@ -354,16 +354,16 @@ void value_print(const struct schema_row *row, const void *base, FILE *to)
 
 void value_allowed(const struct schema_row *row, char allowed[VALUE_ALLOWED_SIZE])
 {
+    const char *off = row->off ? ", or off" : "";
     size_t used = 0;
 
-    if (types[row->type].allowed)
+    if (row->type == VALUE_SIZE || row->type == VALUE_TIME)
+        snprintf(allowed, VALUE_ALLOWED_SIZE, "%s%s", types[row->type].allowed, off);
+    else if (types[row->type].allowed)
         snprintf(allowed, VALUE_ALLOWED_SIZE, "%s", types[row->type].allowed);
-    else if (row->type == VALUE_TIME)
-        snprintf(allowed, VALUE_ALLOWED_SIZE, "a time such as 500ms, 30s, 5m, 1h%s",
-                 row->off ? ", or off" : "");
     else if (row->type == VALUE_COUNT)
-        snprintf(allowed, VALUE_ALLOWED_SIZE, "a number from %" PRIu64 " to %" PRIu64, row->min,
-                 row->max);
+        snprintf(allowed, VALUE_ALLOWED_SIZE, "a number from %" PRIu64 " to %" PRIu64 "%s",
+                 row->min, row->max, off);
     else
         for (const struct schema_word *word = row->words; word->name; word++)
             used += (size_t)snprintf(allowed + used, VALUE_ALLOWED_SIZE - used, "%s%s",

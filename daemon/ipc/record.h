@@ -14,6 +14,7 @@ enum record_type {
     RECORD_FAILED,    /* cannot start: text says why */
     RECORD_DRAINING,  /* has seen RECORD_DRAIN: no need to repeat the signal */
     RECORD_GROUP,     /* value: the process group that must die with the worker, or 0 */
+    RECORD_RECYCLE,   /* wants to be replaced, and serves on until then; value: enum due */
     /* master to worker */
     RECORD_SERVE,  /* take connections from now on */
     RECORD_DRAIN,  /* finish and leave; value: how many connections to accept yet; text: a `1` for
@@ -22,6 +23,14 @@ enum record_type {
     RECORD_REOPEN, /* open the log file anew */
     RECORD_WAKE,   /* look at the listeners: a wake-up may have been lost with a worker */
     RECORD_TYPE_END
+};
+
+/* The limit that a worker has reached. */
+enum due {
+    DUE_REQUESTS,
+    DUE_RSS,
+    DUE_LIFETIME, /* that one the master sees for itself */
+    DUE_COUNT
 };
 
 struct record {

@@ -28,6 +28,7 @@ struct worker_start {
     int status_fd;  /* records to the master */
     const int *listeners;
     size_t listener_count;
+    uint64_t max_requests; /* this worker's own, near the service's; 0: without end */
     pid_t master;
     rlim_t file_limit; /* as framed was started with */
 };

@@ -93,6 +93,9 @@ static void take_record(struct child *child, const struct record *record)
     case RECORD_GROUP:
         on_group(child, record);
         break;
+    case RECORD_RECYCLE:
+        child_due(child, record->value);
+        break;
     default:
         break;
     }
@@ -150,6 +153,7 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .status_fd = status_fd,
         .listeners = service->listener_fds,
         .listener_count = service->listener_count,
+        .max_requests = pool_jitter(service->config->workers.max_requests, child->generation),
         .master = master,
         .file_limit = child->master->file_limit,
     };
@@ -246,6 +250,8 @@ void child_drain(struct child *child, int64_t may_accept)
     if (child->state == CHILD_READY) {
         child->service->ready--;
         child->state = CHILD_DRAINING;
+        child->leaving = true;
+        pool_let_go(&child->service->pool, child->due);
         child->deadline_ms = now + child->service->config->deadlines.drain_ms + GRACE_MS;
     }
     child->may_accept = may_accept;
@@ -348,6 +354,7 @@ uint64_t children_check(struct master *master, uint64_t now_ms)
         if (look)
             check_busy(child, now_ms);
         wake_ms = clock_earlier(wake_ms, check_child(child, now_ms));
+        wake_ms = clock_earlier(wake_ms, child_check_lifetime(child, now_ms));
         if (handling_limit_ms(child->service->config))
             wake_ms = clock_earlier(wake_ms, master->check_ms);
     }

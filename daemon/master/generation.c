@@ -13,10 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A waiting connection may have woken a worker that is told to leave: it takes that one yet. Where
- * nobody else will accept, it takes them all. */
-#define ACCEPT_AT_RELOAD 1
-
 static struct totals *totals_of(struct master *master, const char *name)
 {
     struct totals *totals = master->totals;
@@ -46,6 +42,7 @@ void generation_free(struct master *master, struct generation *generation)
     for (size_t i = 0; i < generation->service_count; i++) {
         struct service *service = &generation->services[i];
 
+        scaling_deinit(service);
         release_listeners(master, service);
         free(service->listeners);
         free(service->forsaken);
@@ -91,14 +88,21 @@ static int prepare_service(struct master *master, struct generation *generation,
                            char *error, size_t size)
 {
     struct service *service = &generation->services[index];
+    int result;
 
     service->config = &generation->config->services[index];
     service->generation = generation;
     service->totals = totals_of(master, service->config->name);
     if (!service->totals)
         return -ENOMEM;
-    pool_init(&service->pool, (unsigned)service->config->workers);
-    return bind_service(master, service, error, size);
+    result = bind_service(master, service, error, size);
+    if (result < 0)
+        return result;
+    result = scaling_init(master, service);
+    if (result < 0)
+        snprintf(error, size, "service \"%s\": cannot watch its listeners: %s",
+                 service->config->name, log_errno_text(result));
+    return result;
 }
 
 static int start_workers(struct master *master, struct service *service, char *error, size_t size)
@@ -236,7 +240,8 @@ static void commit(struct master *master, struct generation *generation)
         log_change(&settings);
         settle_listeners(generation);
         find_forsaken(old);
-        generation_drain(master, old, ACCEPT_AT_RELOAD);
+        /* Where nobody else will accept, they take all that wait. */
+        generation_drain(master, old, ACCEPT_LAST);
     }
     master_reloaded(master, NULL);
 }
@@ -271,6 +276,8 @@ void generation_drain(struct master *master, struct generation *generation, int6
         if (child && child->service->generation == generation && child->state != CHILD_KILLED)
             child_drain(child, may_accept);
     }
+    for (size_t i = 0; i < generation->service_count; i++)
+        scaling_deinit(&generation->services[i]);
     /* While stopping, connections that wait are still to be taken: the sockets stay to the end. */
     for (size_t i = 0; !master->stopping && i < generation->service_count; i++)
         release_listeners(master, &generation->services[i]);

@@ -134,36 +134,14 @@ void master_reopen_logs(struct master *master)
             child_tell(master->children[slot], RECORD_REOPEN, 0);
 }
 
-/* Brings the pools of GENERATION to what their policy wants. */
-static uint64_t fill_pools(struct master *master, struct generation *generation, uint64_t now_ms)
-{
-    uint64_t wake_ms = 0;
-
-    for (size_t i = 0; generation && !master->stopping && i < generation->service_count; i++) {
-        struct service *service = &generation->services[i];
-        unsigned wanted = pool_wanted(&service->pool, now_ms);
-        int result = 0;
-
-        while (wanted-- > 0 && result == 0)
-            result = child_start(master, service);
-        if (result < 0) {
-            log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
-            pool_started(&service->pool);
-            pool_exited(&service->pool, POOL_STILLBORN, now_ms);
-        }
-        wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->pool, now_ms));
-    }
-    return wake_ms;
-}
-
 static void run(struct master *master)
 {
     while (!master->stopping || master->generations) {
         uint64_t now = clock_ms();
         uint64_t wake = children_check(master, now);
 
-        wake = clock_earlier(wake, fill_pools(master, master->current, now));
-        wake = clock_earlier(wake, fill_pools(master, master->next, now));
+        wake = clock_earlier(wake, scaling_run(master, master->current, now));
+        wake = clock_earlier(wake, scaling_run(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         generation_collect(master);

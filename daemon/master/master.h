@@ -5,8 +5,9 @@
  *   master.c       life, loop, signals          reload.c     from the wish to the result
  *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
  *   children.c     processes: fork, talk, check reaper.c     their end
- *   pool.c         how many workers, pure       control.c    framectl's socket
- *   notify.c       systemd                      status.c     what framectl shows
+ *   pool.c         how many workers, pure       scaling.c    and what it takes
+ *   control.c      framectl's socket            status.c     what framectl shows
+ *   notify.c       systemd
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H
@@ -30,6 +31,8 @@ struct config;
 struct master;
 
 #define REASON_SIZE 1024
+/* A waiting connection may have woken a worker that is told to leave: it takes that one yet. */
+#define ACCEPT_LAST 1
 
 /* What a service has come to over all its generations; found by name. */
 struct totals {
@@ -42,6 +45,7 @@ struct totals {
 
 /* A service as one generation runs it. */
 struct service {
+    struct watch bell; /* somebody waits at a listener; first, see scaling.c */
     const struct service_config *config;
     struct generation *generation;
     struct totals *totals;
@@ -97,6 +101,8 @@ struct child {
     int64_t may_accept;        /* what it was told with RECORD_DRAIN */
     uint64_t stopped_ms;       /* since when it is stopped by a signal; 0: it is not */
     bool acknowledged;         /* the drain */
+    bool due;                  /* to be replaced, and then to be let go */
+    bool leaving;              /* was let go: its pool counts on it no more */
     unsigned owed;             /* bits of the records that found its pipe full */
     const char *killed_for;    /* the deadline that we killed it for; NULL: not us */
     struct counters last;      /* the last good snapshot */
@@ -201,6 +207,20 @@ void child_tell(struct child *child, unsigned type, int64_t value);
 void child_listen(struct child *child, int most);
 /* Does what time asks for, and says when to look again (monotonic ms; 0: never). */
 uint64_t children_check(struct master *master, uint64_t now_ms);
+
+/* scaling.c */
+
+/* Makes the pool of SERVICE, whose listeners are bound. 0 or a negative errno. */
+int scaling_init(struct master *master, struct service *service);
+/* Hears of its listeners no more; harmless on a zeroed service. */
+void scaling_deinit(struct service *service);
+/* Brings the pools of GENERATION (or NULL) to what their policy wants; when to look again
+ * (monotonic ms; 0: never). */
+uint64_t scaling_run(struct master *master, struct generation *generation, uint64_t now_ms);
+/* CHILD has reached a limit (enum due): it is to be replaced. */
+void child_due(struct child *child, int64_t why);
+/* Finds out whether CHILD has lived long enough; when it will have (monotonic ms; 0: never). */
+uint64_t child_check_lifetime(struct child *child, uint64_t now_ms);
 
 /* reaper.c: buries whoever has ended. */
 void children_reap(struct master *master);

@@ -37,7 +37,8 @@ static enum pool_exit exit_kind(const struct child *child, int status)
 
     if (child->state == CHILD_DRAINING && clean)
         return POOL_LEFT;
-    if (child->state == CHILD_KILLED && child->service->generation->phase == GENERATION_LEAVING)
+    if (child->state == CHILD_KILLED &&
+        (child->leaving || child->service->generation->phase == GENERATION_LEAVING))
         return POOL_LEFT;
     if (!child->was_ready)
         return POOL_STILLBORN;
@@ -76,6 +77,20 @@ static void close_pipes(struct child *child)
     close(child->status_fd);
 }
 
+/* Its pool counts on it no more; who was let go was taken leave of then. */
+static void strike_out(const struct child *child, enum pool_exit how)
+{
+    struct pool *pool = &child->service->pool;
+
+    if (child->leaving) {
+        pool_gone(pool);
+        return;
+    }
+    if (child->due)
+        pool_undue(pool);
+    pool_exited(pool, how, clock_ms());
+}
+
 /* One that had been ready proved that the configuration is good: it is replaced. */
 static bool is_bearable(struct service *service, enum pool_exit how)
 {
@@ -98,7 +113,7 @@ static void bury(struct master *master, struct child *child, int status)
     /* What the worker did not live to count. */
     if (child->killed_for && strcmp(child->killed_for, "request") == 0)
         service->totals->counters.value[CLOSE_REQUEST]++;
-    pool_exited(&service->pool, how, clock_ms());
+    strike_out(child, how);
     generation->children--;
     release_slot(master, child);
     close_pipes(child);

@@ -47,7 +47,7 @@ static size_t pool_size(const struct generation *generation)
     size_t count = 0;
 
     for (size_t i = 0; generation && i < generation->service_count; i++)
-        count += generation->services[i].pool.target;
+        count += generation->services[i].pool.rules.max;
     return count;
 }
 

@@ -85,14 +85,15 @@ static json_t *service_json(const struct master *master, const struct service *s
     for (size_t i = 0; i < service->listener_count; i++)
         json_array_append_new(listen, json_string(service->listeners[i]->text));
     take_census(master, service, &census);
-    return json_pack("{s:s, s:o, s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:o}", "name",
-                     config->name, "listen", listen, "framing", config->framing_name, "handler",
-                     config_handler_type_name(config->handler.type), "workers", "target",
-                     (int)service->pool.target, "ready", (int)census.ready, "busy",
-                     (int)census.busy, "starting", (int)census.starting, "draining",
-                     (int)census.draining, "started", (json_int_t)service->totals->started,
-                     "crashed", (json_int_t)service->totals->crashed, "counters",
-                     counters_json(&census.counters));
+    return json_pack(
+        "{s:s, s:o, s:s, s:s, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:o}", "name",
+        config->name, "listen", listen, "framing", config->framing_name, "handler",
+        config_handler_type_name(config->handler.type), "workers", "mode",
+        config_workers_mode_name(config->workers.mode), "limit", (int)config->workers.max, "target",
+        (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
+        (int)census.starting, "draining", (int)census.draining, "started",
+        (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,
+        "counters", counters_json(&census.counters));
 }
 
 json_t *status_make(struct master *master)

@@ -64,8 +64,9 @@ static void print_service(const json_t *service, FILE *to)
             text(service, "handler"));
     for (size_t i = 0; i < json_array_size(listen); i++)
         fprintf(to, "  listen    %s\n", json_string_value(json_array_get(listen, i)));
-    fprintf(to, "  workers   %lld of %lld ready, %lld busy", number(workers, "ready"),
-            number(workers, "target"), number(workers, "busy"));
+    fprintf(to, "  workers   %s, %lld of %lld ready, %lld/%lld busy", text(workers, "mode"),
+            number(workers, "ready"), number(workers, "target"), number(workers, "busy"),
+            number(workers, "limit"));
     if (number(workers, "starting"))
         fprintf(to, ", %lld starting", number(workers, "starting"));
     if (number(workers, "draining"))

@@ -147,6 +147,15 @@ static bool is_listener(const struct worker *worker, int fd)
     return false;
 }
 
+/* To be woken for nothing, as when another worker has gone, is to be idle still. */
+static void set_idle(const struct worker *worker)
+{
+    uint64_t since_ms;
+
+    if (slot_get(worker->slot, &since_ms) != SLOT_IDLE)
+        slot_set(worker->slot, SLOT_IDLE, clock_ms());
+}
+
 bool worker_wait(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
@@ -158,7 +167,7 @@ bool worker_wait(struct worker *worker)
     watch_handler(worker);
     if (worker->unpublished)
         worker_publish(worker);
-    slot_set(worker->slot, SLOT_IDLE, clock_ms());
+    set_idle(worker);
     count = epoll_wait(worker->epoll_fd, events, EVENTS, look ? 0 : -1);
     for (int i = 0; i < count; i++) {
         if (is_listener(worker, events[i].data.fd))

@@ -70,6 +70,7 @@ static void group_changed(void *context, pid_t group)
     struct worker *worker = context;
 
     worker->watch_stale = true;
+    worker->group = group;
     worker_report(worker, RECORD_GROUP, group, NULL);
 }
 
@@ -156,7 +157,9 @@ void worker_main(const struct worker_start *start)
     worker.watch_stale = true;
     worker_report(&worker, RECORD_READY, 0, NULL);
     while (!worker.stopping && !worker.finished)
-        if (worker_wait(&worker))
+        if (worker_wait(&worker)) {
             worker_serve(&worker);
+            worker_check_due(&worker);
+        }
     leave(&worker, EXIT_SUCCESS);
 }

@@ -55,6 +55,8 @@ struct worker {
     bool finished;      /* drained: nothing more to accept */
     bool unpublished;   /* counters that the master was in the way of */
     bool orphan;        /* the master is gone */
+    bool due;           /* has asked to be replaced */
+    pid_t group;        /* of the handler's process; 0: none */
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
@@ -81,6 +83,9 @@ int worker_reply(void *context, const void *data, size_t length);
 /* receive.c: waits for more bytes of the client. KEEP_SERVING, or why the client is to be closed.
  */
 enum counter worker_receive(struct worker *worker);
+
+/* recycle.c: asks to be replaced when a limit of `workers { }` is reached. */
+void worker_check_due(struct worker *worker);
 
 /* close.c: ends the connection as its reason asks for, and logs what is worth it. */
 void worker_close(struct worker *worker, enum counter reason);

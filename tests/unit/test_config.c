@@ -28,7 +28,7 @@ START_TEST(defaults_are_those_of_the_schema)
     ck_assert_str_eq(service->framing_name, "u32be");
     ck_assert_uint_eq(framed_framing_max(service->framing), 1 << 20);
     ck_assert_uint_eq(framed_framing_max(service->reply_framing), 16 << 20);
-    ck_assert_uint_eq(service->workers, 4);
+    ck_assert_uint_eq(service->workers.max, 4);
     ck_assert_uint_eq(service->limits.backlog, 511);
     ck_assert_uint_eq(service->deadlines.idle_ms, 60000);
     ck_assert_uint_eq(service->deadlines.frame_ms, 10000);
@@ -87,7 +87,7 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(service->handler.codec, CODEC_FRAME);
     ck_assert_uint_eq(service->handler.settle_ms, 0);
     ck_assert(service->log_messages);
-    ck_assert_uint_eq(service->workers, 1024);
+    ck_assert_uint_eq(service->workers.max, 1024);
     ck_assert_uint_eq(framed_framing_max(service->framing), 10);
     ck_assert_uint_eq(framed_framing_max(service->reply_framing), 1 << 30);
     ck_assert_uint_eq(service->limits.backlog, 1);
@@ -119,6 +119,34 @@ START_TEST(handlers_have_their_kind)
     ck_assert_uint_eq(config->services[2].handler.settle_ms, 200);
     ck_assert_str_eq(config_handler_type_name(HANDLER_MODULE), "module");
     ck_assert_str_eq(config_codec_name(CODEC_FRAME), "frame");
+    check_round_trip(config);
+}
+END_TEST
+
+START_TEST(pools_have_their_mode)
+{
+    const struct workers_config *workers;
+    struct config *config;
+
+    write_file("c",
+               "service a { listen = unix:@a " ECHO " workers { mode = dynamic min = 2 max = 9\n"
+               "spare_min = 3 spare_max = 5 max_requests = 1000 } }\n"
+               "service b { listen = unix:@b " ECHO " workers { mode = ondemand max = 8\n"
+               "idle_exit = 7s max_lifetime = 1h max_rss = 64MiB } }\n");
+    config = load_good("c");
+    workers = &config->services[0].workers;
+    ck_assert_int_eq(workers->mode, WORKERS_DYNAMIC);
+    ck_assert_uint_eq(workers->min, 2);
+    ck_assert_uint_eq(workers->max, 9);
+    ck_assert_uint_eq(workers->spare_min, 3);
+    ck_assert_uint_eq(workers->spare_max, 5);
+    ck_assert_uint_eq(workers->max_requests, 1000);
+    workers = &config->services[1].workers;
+    ck_assert_int_eq(workers->mode, WORKERS_ONDEMAND);
+    ck_assert_uint_eq(workers->idle_exit_ms, 7000);
+    ck_assert_uint_eq(workers->max_requests, 0);
+    ck_assert_uint_eq(workers->max_lifetime_ms, 3600000);
+    ck_assert_uint_eq(workers->max_rss, 64 << 20);
     check_round_trip(config);
 }
 END_TEST
@@ -220,6 +248,7 @@ int main(void)
     tcase_add_test(files, defaults_are_those_of_the_schema);
     tcase_add_test(files, every_key_is_read);
     tcase_add_test(files, handlers_have_their_kind);
+    tcase_add_test(files, pools_have_their_mode);
     tcase_add_test(files, the_environment_is_put_in);
     tcase_add_test(files, files_are_included_in_order);
     tcase_add_test(files, a_pattern_begins_behind_the_folder);

@@ -47,7 +47,7 @@ START_TEST(arguments_make_a_service)
     ck_assert_ptr_nonnull(service);
     ck_assert_ptr_null(service->file);
     ck_assert_uint_eq(service->listen_count, 3);
-    ck_assert_uint_eq(service->workers, 2);
+    ck_assert_uint_eq(service->workers.max, 2);
     ck_assert_str_eq(service->framing_name, "line");
     ck_assert_uint_eq(framed_framing_max(service->framing), 2 << 20);
     ck_assert_uint_eq(service->deadlines.idle_ms, 0);
@@ -120,6 +120,10 @@ static const struct {
     {{"-lunix:@x", "--builtin=echo", "--", "cat"},
      "--: there is a builtin already, allowed: one of builtin, module, command"},
     {{"-lunix:@x", "--builtin=echo", "--codec=line"}, "--codec: allowed only with a command"},
+    {{"-lunix:@x", "--builtin=echo", "--spare-min=1"},
+     "--spare-min: allowed only with mode = dynamic"},
+    {{"-lunix:@x", "--builtin=echo", "-w2", "--workers-mode=dynamic", "--workers-min=3"},
+     "--workers-min: min = 3 and max = 2, allowed: min up to max"},
     {{"-lunix:@x", "-lunix:@x", "--builtin=echo"},
      "--listen: found \"unix:@x\" a second time, service \"run\" has it"},
     {{"-lunix:@x", "--module=x.so"},

@@ -81,7 +81,9 @@ static const void *base_of(const struct schema_row *row, const struct config *co
 {
     if (row->section == SECTION_GLOBAL)
         return config;
-    /* Those of a program stand with the sample's program. */
+    /* Those of a program or a mode stand with the sample's service that has it. */
+    if (row->mode != WORKERS_STATIC)
+        return config_find_service(config, row->mode == WORKERS_DYNAMIC ? "elastic" : "seldom");
     return config_find_service(config, row->only == HANDLER_COMMAND ? "filter" : "echo");
 }
 
@@ -105,7 +107,9 @@ static void check_same(const struct config *a, const struct config *b)
 static struct config *load_bare(void)
 {
     write_file("bare", "service echo { listen = unix:@e handler { builtin = echo } }\n"
-                       "service filter { listen = unix:@f handler { command = cat } }\n");
+                       "service filter { listen = unix:@f handler { command = cat } }\n"
+                       "service elastic { listen = unix:@d handler { builtin = echo } }\n"
+                       "service seldom { listen = unix:@s handler { builtin = echo } }\n");
     return load_good("bare");
 }
 
@@ -131,7 +135,7 @@ START_TEST(the_sample_says_the_defaults)
 
     write_uncommented("sample");
     sample = load_good("sample");
-    ck_assert_uint_eq(sample->service_count, 3);
+    ck_assert_uint_eq(sample->service_count, 5);
     check_same(sample, bare);
     ck_assert_ptr_null(sample->user);
     ck_assert_ptr_null(sample->group);
@@ -255,8 +259,8 @@ START_TEST(the_quickstart_is_right)
     ck_assert(echo && upper);
     ck_assert_str_eq(echo->listen_text[0], "tcp:127.0.0.1:7000");
     ck_assert_str_eq(upper->listen_text[0], "tcp:127.0.0.1:7001");
-    ck_assert_uint_eq(echo->workers, 2);
-    ck_assert_uint_eq(upper->workers, 2);
+    ck_assert_uint_eq(echo->workers.max, 2);
+    ck_assert_uint_eq(upper->workers.max, 2);
     ck_assert_int_eq(config_check_files(config, error, sizeof(error)), 0);
     config_free(config);
 }

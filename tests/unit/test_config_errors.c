@@ -113,6 +113,31 @@ static const struct {
                  "1s } }\n",
      "@/c:7: service \"b\": handler.codec: allowed only with a command\n"
      "@/c:8: service \"b\": handler.settle: allowed only with a command"},
+    {SERVICE("    workers {\n        min = 2\n        spare_min = 2\n        spare_max = 2\n"
+             "        idle_exit = 2s\n    }"),
+     "@/c:5: service \"echo\": workers.min: allowed only with mode = dynamic\n"
+     "@/c:6: service \"echo\": workers.spare_min: allowed only with mode = dynamic\n"
+     "@/c:7: service \"echo\": workers.spare_max: allowed only with mode = dynamic\n"
+     "@/c:8: service \"echo\": workers.idle_exit: allowed only with mode = ondemand"},
+    {SERVICE("    workers { mode = dynamic idle_exit = 1s }"),
+     "@/c:4: service \"echo\": workers.idle_exit: allowed only with mode = ondemand"},
+    {SERVICE("    workers { mode = ondemand min = 1 }"),
+     "@/c:4: service \"echo\": workers.min: allowed only with mode = dynamic"},
+    {SERVICE("    workers { mode = elastic }"),
+     "@/c:4: service \"echo\": workers.mode: found \"elastic\", allowed: static, dynamic, "
+     "ondemand"},
+    {SERVICE("    workers {\n        mode = dynamic\n        min = 9\n        max = 8\n"
+             "        spare_min = 7\n        spare_max = 6\n    }"),
+     "@/c:6: service \"echo\": workers.min: min = 9 and max = 8, allowed: min up to max\n"
+     "@/c:8: service \"echo\": workers.spare_min: spare_min = 7 and spare_max = 6, allowed: "
+     "spare_min up to spare_max"},
+    {SERVICE("    workers { mode = dynamic min = 5 }"),
+     "@/c:4: service \"echo\": workers.min: min = 5 and max = 4, allowed: min up to max"},
+    {SERVICE("    workers { max_requests = some max_lifetime = 0s max_rss = 1 }"),
+     "@/c:4: service \"echo\": workers.max_requests: found \"some\", allowed: a number from 1 to "
+     "1000000000, or off\n"
+     "@/c:4: service \"echo\": workers.max_lifetime: found \"0s\", allowed: 1ms to 500h, or off\n"
+     "@/c:4: service \"echo\": workers.max_rss: found \"1\", allowed: 1MiB to 1024GiB, or off"},
     {LISTENING("    handler { module = \"echo.so\" }"),
      "@/c:3: service \"echo\": handler.module: found \"echo.so\", allowed: a path that starts with "
      "/"},

@@ -9,6 +9,11 @@
 
 static struct pool pool;
 
+static void init_static(unsigned count)
+{
+    pool_init(&pool, &(struct pool_rules){.mode = POOL_STATIC, .max = count}, 0);
+}
+
 static void start_all(uint64_t now)
 {
     for (unsigned wanted = pool_wanted(&pool, now); wanted > 0; wanted--)
@@ -17,7 +22,7 @@ static void start_all(uint64_t now)
 
 static void setup(void)
 {
-    pool_init(&pool, 4);
+    init_static(4);
     start_all(START_MS);
     for (int i = 0; i < 4; i++)
         pool_ready(&pool);
@@ -25,7 +30,7 @@ static void setup(void)
 
 START_TEST(fills_up_at_once)
 {
-    pool_init(&pool, 7);
+    init_static(7);
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 7);
     start_all(START_MS);
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
@@ -121,7 +126,7 @@ END_TEST
 
 START_TEST(workers_that_fail_together_are_one_failure)
 {
-    pool_init(&pool, 4);
+    init_static(4);
     start_all(START_MS);
     for (int i = 0; i < 4; i++)
         pool_exited(&pool, POOL_STILLBORN, START_MS + (unsigned)i);
@@ -155,6 +160,95 @@ START_TEST(a_leap_of_the_clock_is_harmless)
 }
 END_TEST
 
+START_TEST(one_that_is_due_is_relieved_by_a_new_one)
+{
+    pool_due(&pool);
+    ck_assert(!pool_can_relieve(&pool, 4));
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+    pool_started(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    ck_assert(!pool_can_relieve(&pool, 4));
+    ck_assert(pool_can_relieve(&pool, 5));
+    pool_let_go(&pool, true);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    pool_gone(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    ck_assert_uint_eq(pool.alive, 4);
+}
+END_TEST
+
+START_TEST(one_that_dies_while_due_is_replaced_once)
+{
+    pool_due(&pool);
+    pool_started(&pool);
+    pool_undue(&pool);
+    pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    ck_assert_uint_eq(pool.alive, 4);
+}
+END_TEST
+
+/* The machine slept beyond everybody's lifetime. */
+START_TEST(those_that_are_due_together_do_not_leave_together)
+{
+    init_static(16);
+    start_all(START_MS);
+    for (int i = 0; i < 16; i++)
+        pool_due(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 4);
+}
+END_TEST
+
+/* Their connections keep them: replacing goes on only as far as there may be twice as many. */
+START_TEST(those_that_leave_slowly_slow_the_rest)
+{
+    unsigned started = 0;
+
+    for (int i = 0; i < 100; i++) {
+        pool_due(&pool);
+        for (unsigned wanted = pool_wanted(&pool, START_MS); wanted > 0; wanted--, started++)
+            pool_started(&pool);
+        while (pool_can_relieve(&pool, pool.alive)) {
+            pool_let_go(&pool, true);
+        }
+    }
+    ck_assert_uint_eq(started, 4);
+    ck_assert_uint_eq(pool.leaving, 4);
+    pool_gone(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+}
+END_TEST
+
+START_TEST(replacements_that_fail_back_off)
+{
+    pool_due(&pool);
+    pool_started(&pool);
+    pool_exited(&pool, POOL_STILLBORN, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS + 99), 0);
+    ck_assert_uint_eq(pool_wake_ms(&pool, START_MS), START_MS + 100);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS + 100), 1);
+    ck_assert_uint_eq(pool.alive, 4);
+}
+END_TEST
+
+START_TEST(jitter_takes_up_to_a_tenth_and_spreads)
+{
+    unsigned tenths[10] = {0};
+
+    for (uint64_t number = 1; number <= 100; number++) {
+        uint64_t limit = pool_jitter(10000, number);
+
+        ck_assert_uint_gt(limit, 9000);
+        ck_assert_uint_le(limit, 10000);
+        tenths[(10000 - limit) / 100]++;
+    }
+    for (int i = 0; i < 10; i++)
+        ck_assert_uint_ge(tenths[i], 8);
+    ck_assert_uint_eq(pool_jitter(1, 7), 1);
+    ck_assert_uint_gt(pool_jitter(UINT64_MAX, 7), UINT64_MAX / 10 * 9 - 10);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -171,6 +265,12 @@ int main(void)
     tcase_add_test(tests, workers_that_fail_together_are_one_failure);
     tcase_add_test(tests, leaving_in_order_costs_nothing);
     tcase_add_test(tests, a_leap_of_the_clock_is_harmless);
+    tcase_add_test(tests, one_that_is_due_is_relieved_by_a_new_one);
+    tcase_add_test(tests, one_that_dies_while_due_is_replaced_once);
+    tcase_add_test(tests, those_that_are_due_together_do_not_leave_together);
+    tcase_add_test(tests, those_that_leave_slowly_slow_the_rest);
+    tcase_add_test(tests, replacements_that_fail_back_off);
+    tcase_add_test(tests, jitter_takes_up_to_a_tenth_and_spreads);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

@@ -1,0 +1,226 @@
+/*
+ * Pools in action: what their policy wants to see, and what it wants done.
+ *
+ * The bell of a service is an epoll set of its listeners, itself watched by the master's loop: one
+ * descriptor that is ready when a connection waits. The master hears it only when the pool wants
+ * to, and never accepts.
+ */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ipc/record.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static const char *const due_words[] = {
+    [DUE_REQUESTS] = "max_requests",
+    [DUE_RSS] = "max_rss",
+    [DUE_LIFETIME] = "max_lifetime",
+};
+
+static enum pool_mode mode_of(enum workers_mode mode)
+{
+    static const enum pool_mode modes[] = {
+        [WORKERS_STATIC] = POOL_STATIC,
+        [WORKERS_DYNAMIC] = POOL_DYNAMIC,
+        [WORKERS_ONDEMAND] = POOL_ONDEMAND,
+    };
+
+    return modes[mode];
+}
+
+/* What the service has now, to go on from there. */
+static unsigned size_before(const struct master *master, const struct service *service)
+{
+    const struct generation *current = master->current;
+
+    for (size_t i = 0; current && i < current->service_count; i++)
+        if (current->services[i].totals == service->totals)
+            return current->services[i].pool.target;
+    return 0;
+}
+
+static void on_bell(struct watch *watch, uint32_t events)
+{
+    struct service *service = (struct service *)(void *)watch;
+
+    (void)events;
+    pool_knocked(&service->pool, clock_ms());
+    loop_change(watch, 0);
+}
+
+static int hang_bell(struct master *master, struct service *service)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    int result = fd < 0 ? -errno : 0;
+
+    for (size_t i = 0; result == 0 && i < service->listener_count; i++)
+        if (epoll_ctl(fd, EPOLL_CTL_ADD, service->listener_fds[i], &event) < 0 && errno != EEXIST)
+            result = -errno;
+    if (result == 0)
+        result = loop_add(&master->loop, &service->bell, fd, 0, on_bell);
+    if (result < 0 && fd >= 0)
+        close(fd);
+    return result;
+}
+
+int scaling_init(struct master *master, struct service *service)
+{
+    const struct workers_config *config = &service->config->workers;
+    const struct pool_rules rules = {
+        .mode = mode_of(config->mode),
+        .min = (unsigned)config->min,
+        .max = (unsigned)config->max,
+        .spare_min = (unsigned)config->spare_min,
+        .spare_max = (unsigned)config->spare_max,
+        .idle_exit_ms = config->idle_exit_ms,
+    };
+
+    pool_init(&service->pool, &rules, size_before(master, service));
+    return rules.mode == POOL_STATIC ? 0 : hang_bell(master, service);
+}
+
+void scaling_deinit(struct service *service)
+{
+    int fd = service->bell.fd;
+
+    if (!service->bell.loop)
+        return;
+    loop_remove(&service->bell);
+    close(fd);
+}
+
+/* SIGHT, and the one that is idle the longest, or NULL. */
+static struct child *see(const struct master *master, const struct service *service,
+                         struct pool_sight *sight, uint64_t now_ms)
+{
+    struct pollfd bell = {.fd = service->bell.fd, .events = POLLIN};
+    struct child *longest = NULL;
+    uint64_t since_ms;
+
+    *sight = (struct pool_sight){.waiting = poll(&bell, 1, 0) > 0};
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+        enum slot_state activity;
+        uint64_t idle_ms;
+
+        /* One that is stopped by a signal is no help to anybody. */
+        if (!child || child->service != service || child->stopped_ms)
+            continue;
+        activity = slot_get(&master->slots[slot], &since_ms);
+        if (child->state == CHILD_STARTING ||
+            (child->state == CHILD_READY && activity == SLOT_STARTING))
+            sight->starting++;
+        if (child->state != CHILD_READY || activity != SLOT_IDLE)
+            continue;
+        idle_ms = now_ms > since_ms ? now_ms - since_ms : 0;
+        sight->idle++;
+        if (!longest || idle_ms > sight->longest_idle_ms) {
+            longest = child;
+            sight->longest_idle_ms = idle_ms;
+        }
+    }
+    return longest;
+}
+
+static void look(struct master *master, struct service *service, uint64_t now_ms)
+{
+    struct pool *pool = &service->pool;
+    unsigned before = pool->target;
+    struct pool_sight sight;
+    struct child *longest;
+
+    if (pool->rules.mode == POOL_STATIC || !pool_is_curious(pool, now_ms))
+        return;
+    longest = see(master, service, &sight, now_ms);
+    if (pool_look(pool, &sight, now_ms))
+        child_drain(longest, ACCEPT_LAST);
+    loop_change(&service->bell, pool->listens ? EPOLLIN : 0);
+    if (pool->target != before)
+        log_debug("pool", LOG_STR("service", service->config->name),
+                  LOG_INT("target", pool->target), LOG_INT("idle", sight.idle),
+                  LOG_STR("waiting", sight.waiting ? "yes" : "no"));
+}
+
+static struct child *find_due(const struct master *master, const struct service *service)
+{
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (child && child->service == service && child->state == CHILD_READY && child->due)
+            return child;
+    }
+    return NULL;
+}
+
+/* Lets go of those that are due and have somebody in their place. */
+static void relieve(const struct master *master, const struct service *service)
+{
+    struct child *child;
+
+    while (pool_can_relieve(&service->pool, service->ready) &&
+           (child = find_due(master, service)) != NULL)
+        child_drain(child, ACCEPT_LAST);
+}
+
+static void start_wanted(struct master *master, struct service *service, uint64_t now_ms)
+{
+    unsigned wanted = pool_wanted(&service->pool, now_ms);
+    int result = 0;
+
+    while (wanted-- > 0 && result == 0)
+        result = child_start(master, service);
+    if (result < 0) {
+        log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
+        pool_started(&service->pool);
+        pool_exited(&service->pool, POOL_STILLBORN, now_ms);
+    }
+}
+
+uint64_t scaling_run(struct master *master, struct generation *generation, uint64_t now_ms)
+{
+    uint64_t wake_ms = 0;
+
+    for (size_t i = 0; generation && !master->stopping && i < generation->service_count; i++) {
+        struct service *service = &generation->services[i];
+
+        if (generation->phase == GENERATION_CURRENT) {
+            look(master, service, now_ms);
+            relieve(master, service);
+        }
+        start_wanted(master, service, now_ms);
+        wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->pool, now_ms));
+    }
+    return wake_ms;
+}
+
+void child_due(struct child *child, int64_t why)
+{
+    if (child->state != CHILD_READY || child->due || why < 0 || why >= DUE_COUNT)
+        return;
+    child->due = true;
+    pool_due(&child->service->pool);
+    log_info("worker-due", LOG_STR("service", child->service->config->name),
+             LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
+             LOG_STR("limit", due_words[why]), LOG_INT("lived_ms", clock_ms() - child->started_ms));
+}
+
+uint64_t child_check_lifetime(struct child *child, uint64_t now_ms)
+{
+    uint64_t lifetime_ms = child->service->config->workers.max_lifetime_ms;
+    uint64_t until_ms = child->started_ms + pool_jitter(lifetime_ms, child->generation);
+
+    if (lifetime_ms == 0 || child->state != CHILD_READY || child->due ||
+        child->service->generation->phase != GENERATION_CURRENT)
+        return 0;
+    if (now_ms < until_ms)
+        return until_ms;
+    child_due(child, DUE_LIFETIME);
+    return 0;
+}
