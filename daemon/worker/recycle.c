@@ -36,10 +36,12 @@ static uint64_t resident(pid_t pid)
 /* Its own and its program's. */
 static bool is_too_large(const struct worker *worker)
 {
+    static bool told; /* once is enough */
     uint64_t own = resident(0);
 
-    if (own == 0)
+    if (own == 0 && !told)
         log_warning("max-rss", LOG_ERRNO(errno));
+    told = own == 0;
     return own + (worker->group > 0 ? resident(worker->group) : 0) >
            worker->service->workers.max_rss;
 }
