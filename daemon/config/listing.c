@@ -9,14 +9,14 @@
 void config_print_framings(FILE *to)
 {
     for (const struct framed_preset *preset = framed_presets(); preset->name; preset++)
-        fprintf(to, "%-16s %s\n%-16s   = %s\n", preset->name, preset->grammar, "", preset->text);
-    fputs("\nOthers are written out: a kind, its value, parameters.\n"
+        fprintf(to, "%-16s %s  [%s]\n", preset->name, preset->grammar, preset->text);
+    fputs("\nOthers are written out: a kind, its value, parameters; see framed.conf(5).\n"
           "  length:be4,counts=frame,offset=1   fixed:1036   delimited:\\r\\n\\r\\n\n\n",
           to);
     for (const struct framed_parameter *parameter = framed_parameters(); parameter->key;
          parameter++)
-        fprintf(to, "%-16s %s\n%-16s   %s: %s\n", parameter->key, parameter->text, "",
-                parameter->kinds, parameter->allowed);
+        fprintf(to, "%-16s %s  [%s: %s]\n", parameter->key, parameter->text, parameter->kinds,
+                parameter->allowed);
 }
 
 /* What mdoc(7) would take for something else: a backslash; a dot or a quote that begins a line. */
