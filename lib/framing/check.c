@@ -257,7 +257,12 @@ static int check_common(struct framed_parser *parser, struct framed_framing *fra
     if (reply && (reply->first || reply->reply || reply->greeting))
         return wrong(parser, "reply: found first, reply or greeting, allowed: in the outermost "
                              "framing");
-    return framing->first ? check_inner(parser, "first", framing->first, true) : 0;
+    if (!framing->first)
+        return 0;
+    /* Who reads asks the whole framing whether it goes on behind what is too large. */
+    if (framed_framing_discards(framing))
+        return wrong(parser, "oversize: found discard, allowed with first: close");
+    return check_inner(parser, "first", framing->first, true);
 }
 
 int framed_check(struct framed_parser *parser, struct framed_framing *framing)

@@ -168,6 +168,7 @@ static const struct {
     {"chunked:(line),last=a", "fragments of the kind length"},
     {"chunked:,last=a", "such as u8 or (length:be4,offset=1)"},
     {"line,first=(eof)", "first: found eof"},
+    {"line,first=(u8),oversize=discard", "oversize: found discard, allowed with first: close"},
     {"line,first=", "first: found \"\", allowed: a framing, such as u8"},
     {"line,first=u9", "found \"u9\""},
     {"line,reply=(line,reply=(u8))", "reply: found"},
@@ -233,17 +234,19 @@ START_TEST(parts_can_be_asked_for)
     size_t length;
     char error[512];
 
-    ck_assert_int_eq(framed_framing_parse("line,oversize=discard,first=(u8),reply=(eof),"
-                                          "greeting=a\\0b",
-                                          NULL, &framing, error, 512),
+    ck_assert_int_eq(framed_framing_parse("line,first=(u8),reply=(eof),greeting=a\\0b", NULL,
+                                          &framing, error, 512),
                      0);
     greeting = framed_framing_greeting(framing, &length);
     ck_assert_uint_eq(length, 3);
     ck_assert_mem_eq(greeting, "a\0b", 3);
-    ck_assert(framed_framing_discards(framing) && framed_framing_decodes(framing));
+    ck_assert(!framed_framing_discards(framing) && framed_framing_decodes(framing));
     ck_assert_str_eq(framed_framing_name(framed_framing_first(framing)), "u8");
     ck_assert(framed_framing_ends_stream(framed_framing_reply(framing)));
     ck_assert(!framed_framing_ends_stream(framing));
+    framed_framing_free(framing);
+    ck_assert_int_eq(framed_framing_parse("line,oversize=discard", NULL, &framing, error, 512), 0);
+    ck_assert(framed_framing_discards(framing));
     framed_framing_free(framing);
 }
 END_TEST
