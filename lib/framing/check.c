@@ -165,6 +165,22 @@ static int check_inner(struct framed_parser *parser, const char *what,
     return 0;
 }
 
+/* A text may replace the cases of a name in it, but says each type once. */
+static int check_case(struct framed_parser *parser, const struct framed_typed *typed, size_t index)
+{
+    const struct framed_case *one = &typed->cases[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct framed_case *other = &typed->cases[i];
+        uint8_t both = one->first > other->first ? one->first : other->first;
+
+        if (one->links == other->links && both <= one->last && both <= other->last)
+            return framed_complain(&parser->complaint,
+                                   "case: found type 0x%02x twice, allowed: once", both);
+    }
+    return check_inner(parser, "case", one->framing, false);
+}
+
 static int check_typed(struct framed_parser *parser, struct framed_typed *typed)
 {
     int result = 0;
@@ -174,13 +190,9 @@ static int check_typed(struct framed_parser *parser, struct framed_typed *typed)
     for (size_t i = 0; result == 0 && i < typed->count; i++) {
         const struct framed_case *one = &typed->cases[i];
 
-        result = check_inner(parser, "case", one->framing, false);
-        for (unsigned byte = one->first; result == 0 && byte <= one->last; byte++) {
-            if (typed->of[byte])
-                result = framed_complain(&parser->complaint,
-                                         "case: found type 0x%02x twice, allowed: once", byte);
+        result = check_case(parser, typed, i);
+        for (unsigned byte = one->first; byte <= one->last; byte++)
             typed->of[byte] = one->framing;
-        }
     }
     if (result == 0 && typed->fallback)
         result = check_inner(parser, "default", typed->fallback, false);
