@@ -42,19 +42,20 @@ struct parameter {
 #define RANGE(low, high) .min = (low), .max = (high)
 #define ONLY(word) .kinds = 1U << FRAMED_KIND_##word
 #define ALL .kinds = UINT32_MAX
+#define SIZED .kinds = UINT32_MAX & ~(1U << FRAMED_KIND_FIXED | 1U << FRAMED_KIND_RAW)
 
 static const char *const zero_words[] = {"deliver", "skip", "reject", NULL};
 static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
 
 /* Key, kinds in words, what is allowed, what it is; then how it is set. */
 #define PARAMETERS(ROW)                                                                            \
-    ROW("strip", "all", "payload, none, or 0 to 32",                                               \
-        "bytes cut off the front of a frame before the handler sees it", SPECIAL, ALL,             \
+    ROW("strip", "length", "payload, none, or 0 to 32",                                            \
+        "bytes cut off the front of a frame before the handler sees it", SPECIAL, ONLY(LENGTH),    \
         .set = framed_set_strip)                                                                   \
-    ROW("zero", "all", "deliver, skip, reject", "what becomes of messages of no bytes", WORDS,     \
-        ALL, AT(zero), .words = zero_words)                                                        \
-    ROW("min", "all", "0 to 1073741824", "the smallest message, in bytes", NUMBER_SIZE, ALL,       \
-        AT(min_message), RANGE(0, FRAMED_MESSAGE_LIMIT))                                           \
+    ROW("zero", "all but fixed and raw", "deliver, skip, reject",                                  \
+        "what becomes of messages of no bytes", WORDS, SIZED, AT(zero), .words = zero_words)       \
+    ROW("min", "all but fixed and raw", "0 to 1073741824", "the smallest message, in bytes",       \
+        NUMBER_SIZE, SIZED, AT(min_message), RANGE(0, FRAMED_MESSAGE_LIMIT))                       \
     ROW("first", "all", "a framing, in parentheses if it has parameters",                          \
         "the framing of a stream's first frame", SPECIAL, ALL, .set = framed_set_first)            \
     ROW("reply", "all", "a framing, in parentheses if it has parameters",                          \
