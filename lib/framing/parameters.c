@@ -42,7 +42,7 @@ struct parameter {
 #define RANGE(low, high) .min = (low), .max = (high)
 #define ONLY(word) .kinds = 1U << FRAMED_KIND_##word
 #define ALL .kinds = UINT32_MAX
-#define SIZED .kinds = UINT32_MAX & ~(1U << FRAMED_KIND_FIXED | 1U << FRAMED_KIND_RAW)
+#define SIZED .kinds = ~(1U << FRAMED_KIND_FIXED | 1U << FRAMED_KIND_RAW)
 
 static const char *const zero_words[] = {"deliver", "skip", "reject", NULL};
 static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
