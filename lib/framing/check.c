@@ -2,7 +2,10 @@
  * from the rest is filled in. */
 #include "framing/parse.h"
 
-#include <stdio.h>
+#include <inttypes.h>
+
+/* More than any message has; sums and products with it do not overflow. */
+#define LARGE ((uint64_t)1 << 40)
 
 static int wrong(struct framed_parser *parser, const char *what)
 {
@@ -51,6 +54,8 @@ static int check_encoding(struct framed_parser *parser, const struct framed_leng
     if (as->counts == FRAMED_COUNTS_FRAME && !has_fixed_field(as))
         return wrong(parser, "counts: found frame, allowed: payload and rest, because the length's "
                              "own size depends on it");
+    if (as->leading_zero && !is_digits(as) && as->encoding != FRAMED_VARINT)
+        return wrong(parser, "leading_zero: allowed only with decimal, hex and varint");
     if (as->marks && !has_fixed_field(as))
         return wrong(parser, "marks: allowed only with lengths of a fixed width");
     return 0;
@@ -124,8 +129,53 @@ static int check_strip(struct framed_parser *parser, struct framed_framing *fram
                                "strip: found %d, which cuts through the length, allowed: payload, "
                                "none, 0 to %u%s",
                                framing->strip, as->offset, fixed ? ", or more than its end" : "");
+    if (fixed && framing->strip > as->header)
+        return framed_complain(&parser->complaint,
+                               "strip: found %d, allowed: no more than the header, which has %u",
+                               framing->strip, as->header);
     if (fixed && framing->strip == as->header && as->trailer.length == 0 && !as->has_pad)
         framing->strip = FRAMED_STRIP_PAYLOAD;
+    return 0;
+}
+
+/* The largest value of the field, or LARGE: more than any message has. */
+static int64_t largest_value(const struct framed_length *as)
+{
+    const uint64_t base = as->encoding == FRAMED_HEX      ? 16
+                          : as->encoding == FRAMED_VARINT ? 128
+                                                          : 10;
+    uint64_t count = 1;
+
+    if (is_binary(as))
+        count = as->width >= 5 ? LARGE : (uint64_t)1 << (8 * as->width - as->is_signed);
+    else
+        for (unsigned i = 0; i < as->width && count < LARGE; i++)
+            count *= base;
+    if (count == 1 || count > LARGE)
+        count = LARGE;
+    return (int64_t)((count - 1) & as->mask);
+}
+
+/* Whether the field can tell the length of any frame, and of one that is no smaller than `min`. */
+static int check_range(struct framed_parser *parser, const struct framed_framing *framing)
+{
+    const struct framed_length *as = &framing->as.length;
+    int64_t largest = largest_value(as) * as->unit + as->adjust;
+
+    if (as->counts != FRAMED_COUNTS_PAYLOAD)
+        largest -= as->trailer.length;
+    if (as->counts == FRAMED_COUNTS_FRAME)
+        largest -= as->header;
+    if (largest < 0)
+        return wrong(parser, "adjust, counts: found a length that is too small for any frame");
+    if (framing->strip != FRAMED_STRIP_PAYLOAD)
+        largest += as->header + as->trailer.length + (as->has_pad ? UINT8_MAX : 0) - framing->strip;
+    /* Whole frames of a varint or BER have headers of several sizes. */
+    if (has_fixed_field(as) && framing->min_message > (uint64_t)largest)
+        return framed_complain(&parser->complaint,
+                               "min: found %zu, allowed: 0 to %" PRId64
+                               ", the most that the length can tell",
+                               framing->min_message, largest);
     return 0;
 }
 
@@ -137,7 +187,9 @@ static int check_length(struct framed_parser *parser, struct framed_framing *fra
         result = check_header(parser, &framing->as.length);
     if (result == 0)
         result = check_magic(parser, &framing->as.length);
-    return result == 0 ? check_strip(parser, framing) : result;
+    if (result == 0)
+        result = check_strip(parser, framing);
+    return result == 0 ? check_range(parser, framing) : result;
 }
 
 /* What may lie within another framing. */
@@ -165,6 +217,34 @@ static int check_inner(struct framed_parser *parser, const char *what,
     return 0;
 }
 
+/* What a type selects must have the byte that it was selected by. */
+static int check_selected(struct framed_parser *parser, const char *what,
+                          const struct framed_typed *typed, const struct framed_framing *selected)
+{
+    if (selected->kind == FRAMED_KIND_FIXED && selected->as.fixed <= typed->at)
+        return framed_complain(&parser->complaint,
+                               "%s: found a size of %zu, allowed: more than %u, where the "
+                               "type is (see at)",
+                               what, selected->as.fixed, typed->at);
+    return check_inner(parser, what, selected, false);
+}
+
+/* A text may replace the cases of a name in it, but says each type once. */
+static int check_case(struct framed_parser *parser, const struct framed_typed *typed, size_t index)
+{
+    const struct framed_case *one = &typed->cases[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct framed_case *other = &typed->cases[i];
+        uint8_t both = one->first > other->first ? one->first : other->first;
+
+        if (one->links == other->links && both <= one->last && both <= other->last)
+            return framed_complain(&parser->complaint,
+                                   "case: found type 0x%02x twice, allowed: once", both);
+    }
+    return check_selected(parser, "case", typed, one->framing);
+}
+
 static int check_typed(struct framed_parser *parser, struct framed_typed *typed)
 {
     int result = 0;
@@ -174,16 +254,12 @@ static int check_typed(struct framed_parser *parser, struct framed_typed *typed)
     for (size_t i = 0; result == 0 && i < typed->count; i++) {
         const struct framed_case *one = &typed->cases[i];
 
-        result = check_inner(parser, "case", one->framing, false);
-        for (unsigned byte = one->first; result == 0 && byte <= one->last; byte++) {
-            if (typed->of[byte])
-                result = framed_complain(&parser->complaint,
-                                         "case: found type 0x%02x twice, allowed: once", byte);
+        result = check_case(parser, typed, i);
+        for (unsigned byte = one->first; byte <= one->last; byte++)
             typed->of[byte] = one->framing;
-        }
     }
     if (result == 0 && typed->fallback)
-        result = check_inner(parser, "default", typed->fallback, false);
+        result = check_selected(parser, "default", typed, typed->fallback);
     for (size_t byte = 0; byte < 256; byte++)
         if (!typed->of[byte])
             typed->of[byte] = typed->fallback;
@@ -243,21 +319,21 @@ static int check_common(struct framed_parser *parser, struct framed_framing *fra
 {
     const struct framed_framing *reply = framing->reply;
 
-    if (framing->kind != FRAMED_KIND_LENGTH) {
-        if (framing->strip >= 0)
-            return wrong(parser, "strip: allowed only with length");
+    if (framing->kind != FRAMED_KIND_LENGTH)
         framing->strip = FRAMED_STRIP_PAYLOAD;
-    }
     if (framing->zero != FRAMED_ZERO_DELIVER && framing->strip != FRAMED_STRIP_PAYLOAD)
         return wrong(parser, "zero: allowed only with strip=payload: a whole frame is never empty");
-    if (framing->kind == FRAMED_KIND_FIXED && framing->min_message > framing->as.fixed)
-        return wrong(parser, "min: found more than the frames have");
     if (framing->kind == FRAMED_KIND_RAW && (framing->first || reply || framing->greeting))
         return wrong(parser, "raw: it is for replies, allowed: nothing else with it");
     if (reply && (reply->first || reply->reply || reply->greeting))
         return wrong(parser, "reply: found first, reply or greeting, allowed: in the outermost "
                              "framing");
-    return framing->first ? check_inner(parser, "first", framing->first, true) : 0;
+    if (!framing->first)
+        return 0;
+    /* Who reads asks the whole framing whether it goes on behind what is too large. */
+    if (framed_framing_discards(framing))
+        return wrong(parser, "oversize: found discard, allowed with first: close");
+    return check_inner(parser, "first", framing->first, true);
 }
 
 int framed_check(struct framed_parser *parser, struct framed_framing *framing)

@@ -92,6 +92,7 @@ struct framed_delimited {
 /* Types FIRST to LAST are framed by FRAMING. */
 struct framed_case {
     uint8_t first, last;
+    uint8_t links; /* names on the way to the text that has it: a text replaces its names' cases */
     struct framed_framing *framing;
 };
 

@@ -28,6 +28,7 @@ struct parameter {
     enum type type;
     unsigned kinds; /* bits of those that have it */
     bool repeats;
+    bool ends; /* a message of several frames: only one of these */
     size_t offset;
     size_t has; /* NUMBER8 and ONE_BYTE: offset of the bool that says it is there; 0: none */
     uint64_t min, max;
@@ -41,19 +42,20 @@ struct parameter {
 #define RANGE(low, high) .min = (low), .max = (high)
 #define ONLY(word) .kinds = 1U << FRAMED_KIND_##word
 #define ALL .kinds = UINT32_MAX
+#define SIZED .kinds = ~(1U << FRAMED_KIND_FIXED | 1U << FRAMED_KIND_RAW)
 
 static const char *const zero_words[] = {"deliver", "skip", "reject", NULL};
 static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
 
 /* Key, kinds in words, what is allowed, what it is; then how it is set. */
 #define PARAMETERS(ROW)                                                                            \
-    ROW("strip", "all", "payload, none, or 0 to 32",                                               \
-        "bytes cut off the front of a frame before the handler sees it", SPECIAL, ALL,             \
+    ROW("strip", "length", "payload, none, or 0 to 32",                                            \
+        "bytes cut off the front of a frame before the handler sees it", SPECIAL, ONLY(LENGTH),    \
         .set = framed_set_strip)                                                                   \
-    ROW("zero", "all", "deliver, skip, reject", "what becomes of messages of no bytes", WORDS,     \
-        ALL, AT(zero), .words = zero_words)                                                        \
-    ROW("min", "all", "0 to 1073741824", "the smallest message, in bytes", NUMBER_SIZE, ALL,       \
-        AT(min_message), RANGE(0, FRAMED_MESSAGE_LIMIT))                                           \
+    ROW("zero", "all but fixed and raw", "deliver, skip, reject",                                  \
+        "what becomes of messages of no bytes", WORDS, SIZED, AT(zero), .words = zero_words)       \
+    ROW("min", "all but fixed and raw", "0 to 1073741824", "the smallest message, in bytes",       \
+        NUMBER_SIZE, SIZED, AT(min_message), RANGE(0, FRAMED_MESSAGE_LIMIT))                       \
     ROW("first", "all", "a framing, in parentheses if it has parameters",                          \
         "the framing of a stream's first frame", SPECIAL, ALL, .set = framed_set_first)            \
     ROW("reply", "all", "a framing, in parentheses if it has parameters",                          \
@@ -111,12 +113,12 @@ static const char *const counts_words[] = {"payload", "rest", "frame", NULL};
         .repeats = true, .set = framed_set_case)                                                   \
     ROW("default", "typed", "a framing, in parentheses if it has parameters; reject",              \
         "that of all other types", SPECIAL, ONLY(TYPED), .set = framed_set_default)                \
-    ROW("last", "chunked", "1 to 16 bytes", "what stands behind the last fragment", SOME_BYTES,    \
-        ONLY(CHUNKED), AT(as.chunked.last), RANGE(1, FRAMED_TAIL_MAX))                             \
+    ROW("last", "chunked", "1 to 16 bytes", "what stands behind the last fragment", SPECIAL,       \
+        ONLY(CHUNKED), .ends = true, .set = framed_set_last)                                       \
     ROW("last_bit", "chunked", "1 to 255", "the bit that the last fragment has in its header",     \
-        SPECIAL, ONLY(CHUNKED), .set = framed_set_last_bit)                                        \
+        SPECIAL, ONLY(CHUNKED), .ends = true, .set = framed_set_last_bit)                          \
     ROW("more_bit", "chunked", "1 to 255", "the bit that all fragments but the last have",         \
-        SPECIAL, ONLY(CHUNKED), .set = framed_set_more_bit)                                        \
+        SPECIAL, ONLY(CHUNKED), .ends = true, .set = framed_set_more_bit)                          \
     ROW("bit_at", "chunked", "0 to 31", "the byte of the header that has the bit", NUMBER8,        \
         ONLY(CHUNKED), AT(as.chunked.bit_at), RANGE(0, FRAMED_HEAD_MAX - 1))                       \
     ROW("fragment", "chunked", "8 to 1073741824", "the largest fragment to write, in bytes",       \
@@ -267,11 +269,25 @@ static size_t find(struct framed_text key)
     return i;
 }
 
-bool framed_parameter_repeats(struct framed_text key)
+const char *framed_parameters_allowed(struct framed_text key, struct framed_text other)
 {
     size_t i = find(key);
+    size_t j = find(other);
 
-    return i < COUNT && settings[i].repeats;
+    if (framed_text_same(key, other))
+        return i < COUNT && settings[i].repeats ? NULL : "it once";
+    if (i < COUNT && j < COUNT && settings[i].ends && settings[j].ends)
+        return "one of last, last_bit, more_bit";
+    return NULL;
+}
+
+/* Whether KEY is a byte, or two of them: a case of `typed` without `case=`. */
+static bool is_case(struct framed_text key)
+{
+    uint8_t byte;
+    struct framed_text rest;
+
+    return framed_text_byte(key, &byte, &rest) && (rest.length == 0 || rest.at[0] == '-');
 }
 
 int framed_set_parameter(struct framed_parser *parser, struct framed_framing *framing,
@@ -282,7 +298,7 @@ int framed_set_parameter(struct framed_parser *parser, struct framed_framing *fr
     uint8_t *base = (uint8_t *)framing;
 
     /* A case of `typed` begins with a byte in place of a key: both halves are one value again. */
-    if (i == COUNT && framing->kind == FRAMED_KIND_TYPED && value.length > 0 && value.at[0] == '(')
+    if (i == COUNT && framing->kind == FRAMED_KIND_TYPED && is_case(key))
         return framed_set_case(parser, framing,
                                (struct framed_text){key.at, key.length + 1 + value.length});
     if (i == COUNT || !(as->kinds & 1U << framing->kind))

@@ -60,12 +60,32 @@ static int complain_unknown(struct framed_parser *parser, struct framed_text nam
 static int build(struct framed_parser *parser, struct framed_text text,
                  struct framed_framing **framing);
 
+/* -EINVAL if NAME is met on the way that it began, which the complaint goes backwards. */
+static int complain_loop(struct framed_parser *parser, struct framed_text name)
+{
+    const struct framed_link *first = parser->link;
+
+    while (first && !framed_text_same(first->name, name))
+        first = first->around;
+    if (!first)
+        return 0;
+    framed_complain_found(&parser->complaint, "name", name,
+                          "a name that does not stand for itself in the end, as it does through ");
+    for (const struct framed_link *link = parser->link;; link = link->around) {
+        framed_complain_more(&parser->complaint, "\"%.*s\"%s", (int)link->name.length,
+                             link->name.at, link == first ? "" : " of ");
+        if (link == first)
+            return -EINVAL;
+    }
+}
+
 /* Follows a NAME to the text that it stands for. */
 static int follow(struct framed_parser *parser, struct framed_text name,
                   struct framed_framing **framing)
 {
     const char *text = framed_preset_text(name);
     char copy[FRAMED_FRAMING_NAME_SIZE];
+    const struct framed_link link = {name, parser->link};
     int result;
 
     if (!text && parser->names && name.length < sizeof(copy)) {
@@ -74,12 +94,13 @@ static int follow(struct framed_parser *parser, struct framed_text name,
     }
     if (!text)
         return complain_unknown(parser, name);
-    if (parser->depth >= FRAMED_DEPTH_MAX * 2)
-        return framed_complain_found(&parser->complaint, "name", name,
-                                     "a name that does not stand for itself in the end");
-    parser->depth++;
+    if (complain_loop(parser, name) < 0)
+        return -EINVAL;
+    parser->link = &link;
+    parser->links++;
     result = build(parser, framed_text_of(text), framing);
-    parser->depth--;
+    parser->links--;
+    parser->link = link.around;
     return result;
 }
 
@@ -111,12 +132,15 @@ static int build_base(struct framed_parser *parser, struct framed_text text,
     return follow(parser, name, framing);
 }
 
-static bool is_given(const struct framed_text *given, size_t count, struct framed_text key)
+/* What is allowed in place of KEY behind the COUNT keys that are GIVEN; NULL: it is. */
+static const char *allowed_behind(const struct framed_text *given, size_t count,
+                                  struct framed_text key)
 {
-    for (size_t i = 0; i < count; i++)
-        if (given[i].length == key.length && memcmp(given[i].at, key.at, key.length) == 0)
-            return true;
-    return false;
+    const char *allowed = NULL;
+
+    for (size_t i = 0; i < count && !allowed; i++)
+        allowed = framed_parameters_allowed(key, given[i]);
+    return allowed;
 }
 
 static int set_all(struct framed_parser *parser, struct framed_framing *framing,
@@ -129,12 +153,13 @@ static int set_all(struct framed_parser *parser, struct framed_framing *framing,
         struct framed_text parameter = framed_text_cut(rest, ",", &rest);
         struct framed_text value;
         struct framed_text key = framed_text_cut(parameter, "=", &value);
+        const char *allowed = allowed_behind(given, count, key);
         int result;
 
         if (!value.at)
             return framed_complain_found(&parser->complaint, "parameter", parameter, "KEY=VALUE");
-        if (is_given(given, count, key) && !framed_parameter_repeats(key))
-            return framed_complain_found(&parser->complaint, "parameter", key, "it once");
+        if (allowed)
+            return framed_complain_found(&parser->complaint, "parameter", key, allowed);
         if (count == GIVEN_MAX)
             return framed_complain(&parser->complaint, "found more than %d parameters", GIVEN_MAX);
         given[count++] = key;

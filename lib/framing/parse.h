@@ -8,11 +8,19 @@
 #include "framing/kind.h"
 #include "framing/text.h"
 
+/* A name that is being followed, and the one whose text it stands in. */
+struct framed_link {
+    struct framed_text name;
+    const struct framed_link *around;
+};
+
 struct framed_parser {
     const struct framed_names *names;
     struct framed_complaint complaint;
+    const struct framed_link *link;
+    uint8_t links;  /* that one and all around it */
     unsigned count; /* of framings made, and names followed */
-    unsigned depth;
+    unsigned depth; /* framings around this one */
 };
 
 #pragma GCC visibility push(hidden)
@@ -30,8 +38,8 @@ int framed_set_parameter(struct framed_parser *parser, struct framed_framing *fr
 int framed_set_positional(struct framed_parser *parser, struct framed_framing *framing,
                           struct framed_text value);
 
-/* Whether a parameter of this KEY may be given once more. */
-bool framed_parameter_repeats(struct framed_text key);
+/* NULL where one text may have both KEY and OTHER, else what is allowed. */
+const char *framed_parameters_allowed(struct framed_text key, struct framed_text other);
 
 /* Refuses what cannot be, and fills in what follows from the rest. */
 int framed_check(struct framed_parser *parser, struct framed_framing *framing);

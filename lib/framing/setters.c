@@ -148,6 +148,7 @@ int framed_set_case(struct framed_parser *parser, struct framed_framing *framing
     if (rest.length == 0 || rest.at[0] != '=')
         return framed_refuse(parser, "case", value);
     rest = (struct framed_text){rest.at + 1, rest.length - 1};
+    made->links = parser->links;
     result = framed_parse_inner(parser, "case", rest, &made->framing);
     if (result == 0)
         typed->count++;
@@ -164,6 +165,21 @@ int framed_set_default(struct framed_parser *parser, struct framed_framing *fram
     return 0;
 }
 
+/* What ends a message replaces what has ended it so far, in the text of a preset. */
+int framed_set_last(struct framed_parser *parser, struct framed_framing *framing,
+                    struct framed_text value)
+{
+    struct framed_bytes last = {.length = 0};
+    size_t length;
+
+    if (framed_text_bytes(value, last.data, sizeof(last.data), &length))
+        return framed_refuse(parser, "last", value);
+    last.length = (uint8_t)length;
+    framing->as.chunked.last = last;
+    framing->as.chunked.bit_mask = 0;
+    return 0;
+}
+
 static int set_bit(struct framed_parser *parser, struct framed_framing *framing, const char *key,
                    struct framed_text value, bool more)
 {
@@ -171,8 +187,7 @@ static int set_bit(struct framed_parser *parser, struct framed_framing *framing,
 
     if (!framed_text_number(value, UINT8_MAX, &number) || number == 0)
         return framed_refuse(parser, key, value);
-    if (framing->as.chunked.bit_mask)
-        return framed_complain(&parser->complaint, "found last_bit and more_bit, allowed: one");
+    framing->as.chunked.last.length = 0;
     framing->as.chunked.bit_mask = (uint8_t)number;
     framing->as.chunked.bit_means_more = more;
     return 0;

@@ -12,7 +12,7 @@ typedef int framed_setter(struct framed_parser *parser, struct framed_framing *f
 
 framed_setter framed_set_strip, framed_set_first, framed_set_reply, framed_set_greeting,
     framed_set_leading_zero, framed_set_marks, framed_set_or, framed_set_oversize,
-    framed_set_type_at, framed_set_case, framed_set_default, framed_set_last_bit,
+    framed_set_type_at, framed_set_case, framed_set_default, framed_set_last, framed_set_last_bit,
     framed_set_more_bit;
 
 /* Complains about the VALUE of KEY, with what is allowed there. -EINVAL. */

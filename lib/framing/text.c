@@ -19,6 +19,11 @@ bool framed_text_is(struct framed_text text, const char *word)
     return strlen(word) == text.length && memcmp(text.at, word, text.length) == 0;
 }
 
+bool framed_text_same(struct framed_text a, struct framed_text b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
 struct framed_text framed_text_cut(struct framed_text text, const char *stops,
                                    struct framed_text *rest)
 {

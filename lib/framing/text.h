@@ -26,6 +26,7 @@ struct framed_complaint {
 
 struct framed_text framed_text_of(const char *string);
 bool framed_text_is(struct framed_text text, const char *word);
+bool framed_text_same(struct framed_text a, struct framed_text b);
 
 /* Whether each parenthesis has its other half. What is below wants that. */
 bool framed_text_is_balanced(struct framed_text text);

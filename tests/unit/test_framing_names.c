@@ -17,6 +17,14 @@ static const char *named(void *context, const char *name)
         return "mine,strip=none";
     if (strcmp(name, "loop") == 0)
         return "pool";
+    if (strcmp(name, "selfish") == 0)
+        return "typed:A=(selfish)";
+    if (strcmp(name, "far") == 0)
+        return "farther";
+    if (strcmp(name, "farther") == 0)
+        return "farthest,min=1";
+    if (strcmp(name, "farthest") == 0)
+        return "typed:A=(typed:A=(typed:A=(yours)))";
     return strcmp(name, "pool") == 0 ? "loop" : NULL;
 }
 
@@ -69,7 +77,18 @@ static const char *const good[] = {
     "mine,strip=none,min=5",
     "yours",
     "typed:A=(yours)",
+    "far",
+    "typed:A=u8,B-C=line",
+    "syslog,<=(crlf),0-4=(netstring)",
+    "sunrpc,last_bit=0x80",
+    "sunrpc,more_bit=0x80",
+    "sunrpc,last=\\0\\0\\0\\0",
+    "netconf-chunked,last=\\n",
     "u32be,zero=skip",
+    "u8,min=255",
+    "length:be1,adjust=-255",
+    "length:be8,unit=65536,min=1073741824",
+    "typed:at=3,A=(fixed:4)",
     "netstring,leading_zero=allow",
 };
 
@@ -130,12 +149,24 @@ static const struct {
     {"length:be4,strip=2", "cuts through the length"},
     {"length:varint,strip=1", "cuts through the length"},
     {"length:be4,strip=33", "strip: found \"33\""},
-    {"line,strip=none", "strip: allowed only with length"},
+    {"length:be4,strip=5", "strip: found 5, allowed: no more than the header, which has 4"},
+    {"line,strip=none", "this one is for length"},
+    {"u8,leading_zero=allow", "leading_zero: allowed only with decimal, hex and varint"},
+    {"u8,min=256", "min: found 256, allowed: 0 to 255"},
+    {"ascii4,min=10000", "allowed: 0 to 9999"},
+    {"length:be1,signed=yes,unit=2,min=255", "allowed: 0 to 254"},
+    {"length:be1,counts=frame,strip=none,trailer=x,min=256", "allowed: 0 to 255"},
+    {"length:be1,adjust=-256", "too small for any frame"},
+    {"length:be1,counts=frame,mask=1,header=2", "too small for any frame"},
+    {"raw,min=1", "this one is for all but fixed and raw"},
     {"length:be4,offset=1,zero=skip", "zero: allowed only with strip=payload"},
     {"u8,zero=never", "zero: found \"never\", allowed: deliver, skip, reject"},
     {"u8,leading_zero=maybe", "leading_zero: found \"maybe\""},
     {"u8,min=-1", "min: found \"-1\""},
-    {"fixed:3,min=4", "min: found more"},
+    {"fixed:3,min=4", "this one is for all but fixed and raw"},
+    {"fixed:3,zero=skip", "this one is for all but fixed and raw"},
+    {"typed:at=3,A=(fixed:3)", "case: found a size of 3, allowed: more than 3"},
+    {"typed:at=3,A=(u32be),default=fixed:1", "default: found a size of 1, "},
     {"u8,ofset=1", "did you mean \"offset\"?"},
     {"u8,or=x", "this one is for delimited"},
     {"u8,zero", "found \"zero\", allowed: KEY=VALUE"},
@@ -154,20 +185,21 @@ static const struct {
     {"typed:A=(u8),A=(u8)", "it once"},
     {"typed:A=(u8),case=A=(u8)", "found type 0x41 twice"},
     {"typed:B-A=(u8)", "case: found"},
-    {"typed:A=u8", "parameter: found \"A\""},
+    {"typed:Az=u8", "parameter: found \"Az\""},
     {"typed:A=(u9)", "u9"},
     {"typed:A=(eof)", "case: found eof"},
     {"typed:A=(line,eof=yes)", "eof=yes"},
     {"typed:A=(line,first=(u8))", "found first, reply or greeting"},
     {"chunked:(u8)", "one of last, last_bit, more_bit"},
     {"chunked:(u8),last=a,last_bit=1", "one of last, last_bit, more_bit"},
-    {"chunked:(u8),last_bit=1,more_bit=1", "found last_bit and more_bit"},
+    {"chunked:(u8),last_bit=1,more_bit=1", "found \"more_bit\", allowed: one of last"},
     {"chunked:(u8),last_bit=1", "the bit lies in the length"},
     {"chunked:(u8),last=a,bit_at=1", "bit_at: allowed only"},
     {"chunked:(u8),last=a,fragment=7", "fragment: found \"7\""},
     {"chunked:(line),last=a", "fragments of the kind length"},
     {"chunked:,last=a", "such as u8 or (length:be4,offset=1)"},
     {"line,first=(eof)", "first: found eof"},
+    {"line,first=(u8),oversize=discard", "oversize: found discard, allowed with first: close"},
     {"line,first=", "first: found \"\", allowed: a framing, such as u8"},
     {"line,first=u9", "found \"u9\""},
     {"line,reply=(line,reply=(u8))", "reply: found"},
@@ -175,7 +207,9 @@ static const struct {
     {"raw,reply=(u8)", "raw: it is for replies"},
     {"line,reply=(u8", "a parenthesis lacks its other half"},
     {"line)", "a parenthesis lacks its other half"},
-    {"loop", "does not stand for itself"},
+    {"loop", "found \"loop\", allowed: a name that does not stand for itself in the end, as it "
+             "does through \"pool\" of \"loop\""},
+    {"typed:A=(selfish)", "through \"selfish\""},
     {"typed:A=(typed:A=(typed:A=(typed:A=(typed:A=(u8)))))", "deep, allowed: 4"},
 };
 
@@ -233,17 +267,53 @@ START_TEST(parts_can_be_asked_for)
     size_t length;
     char error[512];
 
-    ck_assert_int_eq(framed_framing_parse("line,oversize=discard,first=(u8),reply=(eof),"
-                                          "greeting=a\\0b",
-                                          NULL, &framing, error, 512),
+    ck_assert_int_eq(framed_framing_parse("line,first=(u8),reply=(eof),greeting=a\\0b", NULL,
+                                          &framing, error, 512),
                      0);
     greeting = framed_framing_greeting(framing, &length);
     ck_assert_uint_eq(length, 3);
     ck_assert_mem_eq(greeting, "a\0b", 3);
-    ck_assert(framed_framing_discards(framing) && framed_framing_decodes(framing));
+    ck_assert(!framed_framing_discards(framing) && framed_framing_decodes(framing));
     ck_assert_str_eq(framed_framing_name(framed_framing_first(framing)), "u8");
     ck_assert(framed_framing_ends_stream(framed_framing_reply(framing)));
     ck_assert(!framed_framing_ends_stream(framing));
+    framed_framing_free(framing);
+    ck_assert_int_eq(framed_framing_parse("line,oversize=discard", NULL, &framing, error, 512), 0);
+    ck_assert(framed_framing_discards(framing));
+    framed_framing_free(framing);
+}
+END_TEST
+
+/* What is said of a name's parameter replaces what the name has said. */
+static const struct {
+    const char *text;
+    const char *wire;
+    size_t size;
+    size_t frame; /* bytes of the first frame */
+    int verdict;
+} replacements[] = {
+    {"syslog,<=(nul)", "<a\n\0", 4, 4, FRAMED_OK},
+    {"syslog,<=(nul)", "2 xy", 4, 4, FRAMED_OK},
+    {"sunrpc,more_bit=0x80", "\0\0\0\1x", 5, 5, FRAMED_OK},
+    {"sunrpc,last_bit=0x80", "\0\0\0\1x", 5, 5, FRAMED_FRAGMENT},
+    {"sunrpc,last=\\0\\0\\0\\0", "\0\0\0\0", 4, 4, FRAMED_OK},
+    {"octet-count,end=:", "2:xy", 4, 4, FRAMED_OK},
+};
+
+START_TEST(a_text_replaces_what_its_name_says)
+{
+    struct framed_decoder decoder = {0};
+    struct framed_frame frame;
+    struct framed_framing *framing;
+    char error[512] = "";
+
+    ck_assert_msg(
+        framed_framing_parse(replacements[_i].text, NULL, &framing, error, sizeof(error)) == 0,
+        "%s", error);
+    ck_assert_int_eq(framed_decode(framing, &decoder, (const uint8_t *)replacements[_i].wire,
+                                   replacements[_i].size, &frame),
+                     replacements[_i].verdict);
+    ck_assert_uint_eq(frame.size, replacements[_i].frame);
     framed_framing_free(framing);
 }
 END_TEST
@@ -265,6 +335,7 @@ int main(void)
     tcase_add_loop_test(tests, every_preset_parses, 0, preset_count());
     tcase_add_loop_test(tests, good_texts_parse, 0, (int)COUNT(good));
     tcase_add_loop_test(tests, bad_texts_are_refused_with_a_reason, 0, (int)COUNT(bad));
+    tcase_add_loop_test(tests, a_text_replaces_what_its_name_says, 0, (int)COUNT(replacements));
     tcase_add_test(tests, every_parameter_is_listed_once);
     tcase_add_test(tests, limits_reach_the_framings_within);
     tcase_add_test(tests, parts_can_be_asked_for);
