@@ -128,8 +128,11 @@ static inline void read_stream(const struct framed_framing *framing, const uint8
 
     memset(seen, 0, sizeof(*seen));
     for (;;) {
-        struct framed_frame frame = {0};
-        int verdict = decode_copy(framing, &decoder, data + at, given - at, &frame);
+        struct framed_frame frame;
+        int verdict;
+
+        memset(&frame, 0xa5, sizeof(frame)); /* what is not set is seen */
+        verdict = decode_copy(framing, &decoder, data + at, given - at, &frame);
 
         if (verdict == FRAMED_NEED_MORE && given < length) {
             EXPECT(frame.need > given - at && frame.need <= largest);

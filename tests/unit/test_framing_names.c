@@ -231,6 +231,16 @@ START_TEST(bad_texts_are_refused_with_a_reason)
 }
 END_TEST
 
+START_TEST(every_name_is_listed_once)
+{
+    const struct framed_preset *all = framed_presets();
+
+    for (size_t i = 0; all[i].name; i++)
+        for (size_t j = 0; j < i; j++)
+            ck_assert_str_ne(all[i].name, all[j].name);
+}
+END_TEST
+
 START_TEST(every_parameter_is_listed_once)
 {
     const struct framed_parameter *all = framed_parameters();
@@ -336,6 +346,7 @@ int main(void)
     tcase_add_loop_test(tests, good_texts_parse, 0, (int)COUNT(good));
     tcase_add_loop_test(tests, bad_texts_are_refused_with_a_reason, 0, (int)COUNT(bad));
     tcase_add_loop_test(tests, a_text_replaces_what_its_name_says, 0, (int)COUNT(replacements));
+    tcase_add_test(tests, every_name_is_listed_once);
     tcase_add_test(tests, every_parameter_is_listed_once);
     tcase_add_test(tests, limits_reach_the_framings_within);
     tcase_add_test(tests, parts_can_be_asked_for);
