@@ -157,7 +157,8 @@ static inline void read_stream(const struct framed_framing *framing, const uint8
             return;
         }
         EXPECT(frame.size <= given - at);
-        EXPECT(frame.payload <= frame.size && frame.length <= frame.size - frame.payload);
+        EXPECT((verdict != FRAMED_OK && verdict != FRAMED_FRAGMENT) ||
+               (frame.payload <= frame.size && frame.length <= frame.size - frame.payload));
         if (verdict == FRAMED_OVERSIZE)
             seen->oversize++;
         else if (verdict == FRAMED_SKIP)
