@@ -272,7 +272,10 @@ static void check_handler_file(const struct service_config *service, struct repo
         report_status(report, result, &place, "found \"%s\", %s, allowed: %s",
                       report_quote(file, quoted),
                       search && result == -ENOENT ? "which is not in PATH" : strerror(-result),
-                      module ? "a shared object" : "a program that can be run");
+                      module              ? "a shared object"
+                      : strchr(file, ' ') ? "a program that can be run, and its arguments as words "
+                                            "of their own: {\"jq\", \"-c\"}"
+                                          : "a program that can be run");
 }
 
 /* Accounts are looked up again when they are needed; here so that `check` tells in time. */

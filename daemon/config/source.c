@@ -85,6 +85,7 @@ enum call {
 
 /* Deeper than anything that is right: libconfuse complains by itself. */
 #define DEPTH_MAX 8
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 /* A token of such a call: a byte that stands for itself, or this for a word or string. */
 #define TOKEN_VALUE 'v'
@@ -285,6 +286,9 @@ int source_prepare(char *text, const char *file, struct report *report)
     struct scan scan = {.at = text, .line = 1, .file = file, .report = report};
     int result = 0;
 
+    /* Some editors begin a file with a byte order mark, which nobody sees. */
+    if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        memset(text, ' ', strlen(BYTE_ORDER_MARK));
     while (*scan.at != '\0' && result == 0) {
         result = scan_comment(&scan);
         if (result > 0)

@@ -239,6 +239,30 @@ START_TEST(files_that_handlers_need)
 }
 END_TEST
 
+START_TEST(one_string_is_no_command_line)
+{
+    char error[CONFIG_ERROR_SIZE];
+    struct config *config;
+
+    write_file("c", "service a { listen = unix:@a handler { command = \"sh -c true\" } }\n");
+    config = load_good("c");
+    ck_assert_int_eq(config_check_files(config, error, sizeof(error)), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(error, "its arguments as words of their own"));
+    config_free(config);
+}
+END_TEST
+
+START_TEST(a_byte_order_mark_is_not_seen)
+{
+    struct config *config;
+
+    write_file("c", "\xef\xbb\xbfservice a { listen = unix:@a " ECHO " }\n");
+    config = load_good("c");
+    ck_assert_str_eq(config->services[0].name, "a");
+    config_free(config);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -253,6 +277,8 @@ int main(void)
     tcase_add_test(files, files_are_included_in_order);
     tcase_add_test(files, a_pattern_begins_behind_the_folder);
     tcase_add_test(files, files_that_handlers_need);
+    tcase_add_test(files, one_string_is_no_command_line);
+    tcase_add_test(files, a_byte_order_mark_is_not_seen);
     suite_add_tcase(suite, files);
     return unit_run(suite);
 }
