@@ -144,6 +144,10 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_LINGER] = {SECTION_DEADLINES, VALUE_TIME, "linger", IN_SERVICE(deadlines.linger_ms),
                     .initial = "1s", RANGE(1, TIME_MAX_MS),
                     .text = "the client closes after we did"},
+    [KEY_SLOW_REQUEST] = {SECTION_DEADLINES, VALUE_TIME, "slow_request",
+                          IN_SERVICE(deadlines.slow_request_ms), .off = true, .initial = "off",
+                          RANGE(1, TIME_MAX_MS),
+                          .text = "log a message that was longer in the handler"},
 };
 
 static const char *const section_names[SECTION_COUNT] = {

@@ -62,6 +62,7 @@ enum schema_key {
     KEY_START,
     KEY_DRAIN,
     KEY_LINGER,
+    KEY_SLOW_REQUEST,
     KEY_COUNT
 };
 

@@ -78,6 +78,22 @@ static void log_message(const struct worker *worker, const struct framed_message
                  LOG_INT("bytes", message->length));
 }
 
+/* Coarse: to a few milliseconds. */
+static void log_slow(const struct worker *worker, const struct framed_message *message,
+                     uint64_t began_ms)
+{
+    uint64_t took_ms = clock_coarse_ms() - began_ms;
+    uint64_t limit_ms = worker->service->deadlines.slow_request_ms;
+    char peer[FRAMED_ADDRESS_TEXT_SIZE];
+
+    if (limit_ms == 0 || took_ms <= limit_ms)
+        return;
+    framed_address_format((const struct sockaddr *)&worker->client.peer, worker->client.peer_length,
+                          peer, sizeof(peer));
+    log_warning("slow-request", LOG_STR("peer", peer), LOG_INT("connection", worker->client.id),
+                LOG_INT("bytes", message->length), LOG_INT("took_ms", took_ms));
+}
+
 /*
  * Handlers that take their time get a clock beside each message: for their deadline, and so that
  * replies do not wait for the rest of the batch when handling is slow.
@@ -104,6 +120,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
                                             request_ms ? now + request_ms : 0);
     worker_set_in_handler(false);
+    log_slow(worker, message, now);
     return reason_of_outcome(worker, outcome);
 }
 

@@ -194,6 +194,18 @@ static long rss_kib(pid_t pid)
     return process_sum(pid, "status", (const char *const[]){"VmRSS:", NULL});
 }
 
+START_TEST(slow_message_is_logged_and_answered)
+{
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { command = {\"$HANDLERS/scripted\"} }\n"
+                 "deadlines { slow_request = 100ms } }\n");
+    client_once("unix:$DIR/x.sock", "line", "quick", "quick");
+    client_once("unix:$DIR/x.sock", "line", "!slow 300", "slow");
+    log_wait("event=slow-request", "service=it", "bytes=9", "took_ms=");
+    ck_assert_uint_eq(log_count("event=slow-request"), 1);
+}
+END_TEST
+
 START_TEST(claimed_length_allocates_nothing)
 {
     struct framed_client *client;
@@ -285,6 +297,7 @@ SUITE("deadlines", idle_client_is_closed, idle_client_of_a_command_is_closed,
       idle_client_of_a_noisy_command_is_closed, idle_begins_with_the_reply, dribbled_message_is_cut,
       dribbled_message_for_a_command_is_cut, half_a_header_is_cut,
       part_behind_a_whole_message_is_cut, client_that_never_reads_is_closed,
-      handler_that_never_answers_is_replaced, claimed_length_allocates_nothing,
-      malformed_length_is_refused, bad_trailer_is_refused, overlong_line_is_refused,
-      message_that_the_codec_cannot_carry_is_refused, replies_before_the_bad_message_are_sent)
+      handler_that_never_answers_is_replaced, slow_message_is_logged_and_answered,
+      claimed_length_allocates_nothing, malformed_length_is_refused, bad_trailer_is_refused,
+      overlong_line_is_refused, message_that_the_codec_cannot_carry_is_refused,
+      replies_before_the_bad_message_are_sent)
