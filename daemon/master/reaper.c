@@ -17,6 +17,9 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
 {
     char cause[64];
     int level = how == POOL_LEFT ? LOG_INFO : LOG_WARNING;
+    uint64_t now = clock_ms();
+    uint64_t since_ms;
+    enum slot_state phase = slot_get(&child->master->slots[child->slot], &since_ms);
 
     if (WIFSIGNALED(status))
         snprintf(cause, sizeof(cause), "signal %d (%s)%s", WTERMSIG(status),
@@ -28,7 +31,9 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
                          LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
                          LOG_STR("cause", cause), LOG_STR("killed_for", child->killed_for),
                          LOG_STR("reason", child->failure[0] ? child->failure : NULL),
-                         LOG_INT("lived_ms", clock_ms() - child->started_ms)));
+                         LOG_STR("phase", slot_state_word(phase)),
+                         LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
+                         LOG_INT("lived_ms", now - child->started_ms)));
 }
 
 static enum pool_exit exit_kind(const struct child *child, int status)

@@ -37,7 +37,7 @@ START_TEST(killed_while_serving)
     status_wait_workers("echo", 4);
     load_stop_clean(&load);
     ck_assert_uint_eq(load.asked_again, 0);
-    log_wait("event=worker-exit", "signal 9");
+    log_wait("event=worker-exit", "signal 9", "phase=reading");
     ck_assert_uint_eq(status_workers("echo", pids), 4);
     for (int i = 0; i < 4; i++)
         ck_assert_int_ne(pids[i], victim);
@@ -154,7 +154,8 @@ static void hang(const char *handler, const char *message, bool stop)
     if (stop)
         kill(worker, SIGSTOP);
     began = now_ms();
-    log_wait("event=worker-exit", stop ? "killed_for=stopped" : "killed_for=request");
+    log_wait("event=worker-exit", "phase=handling",
+             stop ? "killed_for=stopped" : "killed_for=request");
     ck_assert_uint_lt(now_ms() - began, 6000);
     framed_client_free(client);
     client_once("unix:$DIR/x.sock", "line", "well", "well");
