@@ -146,6 +146,14 @@ const struct framed_framing *framed_framing_reply(const struct framed_framing *f
     return framing->reply;
 }
 
+struct framed_framing *framed_framing_take_reply(struct framed_framing *framing)
+{
+    struct framed_framing *reply = framing->reply;
+
+    framing->reply = NULL;
+    return reply;
+}
+
 const uint8_t *framed_framing_greeting(const struct framed_framing *framing, size_t *length)
 {
     *length = framing->greeting_length;

@@ -31,7 +31,7 @@ void service_deinit(struct service_config *service)
     free(service->framing_name);
     free(service->reply_framing_name);
     framed_framing_free(service->framing);
-    framed_framing_free(service->replies);
+    framed_framing_free(service->reply_framing);
     free(service->handler.module);
     free_words(service->handler.command);
 }

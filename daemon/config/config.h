@@ -92,9 +92,8 @@ struct service_config {
     unsigned framing_line;
     char *reply_framing_name; /* NULL: what the framing says, or the same */
     unsigned reply_framing_line;
-    struct framed_framing *framing;             /* with max_message */
-    struct framed_framing *replies;             /* with max_reply; has reply_framing */
-    const struct framed_framing *reply_framing; /* what replies are written in */
+    struct framed_framing *framing;       /* with max_message */
+    struct framed_framing *reply_framing; /* what replies are written in, with max_reply */
     struct handler_config handler;
     struct workers_config workers;
     struct limits_config limits;

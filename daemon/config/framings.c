@@ -160,25 +160,25 @@ void framings_end(struct draft *draft)
 }
 
 /* NULL after an error, which is reported. */
-static struct framed_framing *make(struct draft *draft, const char *text, uint64_t max,
-                                   const char *key, const struct place *place)
+static struct framed_framing *make(struct draft *draft, const char *text, const struct place *place)
 {
     const struct framed_names names = {.text = text_of, .context = draft->config};
     struct framed_framing *made = NULL;
     char why[VALUE_ERROR_SIZE] = "";
     int result = framed_framing_parse(text ? text : "", &names, &made, why, sizeof(why));
 
-    if (result < 0) {
+    if (result < 0)
         report_status(draft->report, result, place, "%s", why);
-        return NULL;
-    }
-    if (max == 0 || framed_framing_set_max(made, max) == 0)
-        return made;
-    report_add(draft->report, place,
-               "\"%s\" does not fit: its messages are larger than %s (%zu bytes)", text, key,
-               (size_t)max);
-    framed_framing_free(made);
-    return NULL;
+    return made;
+}
+
+static void bound(struct draft *draft, struct framed_framing *framing, uint64_t max,
+                  const char *key, const struct place *place)
+{
+    if (framing && framed_framing_set_max(framing, max) < 0)
+        report_add(draft->report, place,
+                   "\"%s\" does not fit: its messages are larger than %s (%zu bytes)",
+                   framed_framing_name(framing), key, (size_t)max);
 }
 
 static void make_requests(struct draft *draft, struct service_config *service)
@@ -186,8 +186,8 @@ static void make_requests(struct draft *draft, struct service_config *service)
     const struct place place = {service->file, service->framing_line, service->name,
                                 schema_row(KEY_FRAMING)};
 
-    service->framing = make(draft, service->framing_name, service->limits.max_message,
-                            "limits.max_message", &place);
+    service->framing = make(draft, service->framing_name, &place);
+    bound(draft, service->framing, service->limits.max_message, "limits.max_message", &place);
     if (service->framing && !framed_framing_decodes(service->framing))
         report_add(draft->report, &place, "\"%s\" only writes, allowed: as reply_framing",
                    service->framing_name);
@@ -201,14 +201,19 @@ static void make_replies(struct draft *draft, struct service_config *service)
     const struct place place = {service->file,
                                 own ? service->reply_framing_line : service->framing_line,
                                 service->name, schema_row(own ? KEY_REPLY_FRAMING : KEY_FRAMING)};
-    const struct framed_framing *named;
+    struct framed_framing *made;
+    struct framed_framing *reply;
 
     if (!own && !service->framing)
         return;
-    service->replies = make(draft, own ? service->reply_framing_name : service->framing_name,
-                            service->limits.max_reply, "limits.max_reply", &place);
-    named = service->replies && !own ? framed_framing_reply(service->replies) : NULL;
-    service->reply_framing = named ? named : service->replies;
+    made = make(draft, own ? service->reply_framing_name : service->framing_name, &place);
+    reply = made && !own ? framed_framing_take_reply(made) : NULL;
+    if (reply) {
+        framed_framing_free(made);
+        made = reply;
+    }
+    service->reply_framing = made;
+    bound(draft, made, service->limits.max_reply, "limits.max_reply", &place);
 }
 
 void framings_settle(struct draft *draft)
@@ -219,7 +224,7 @@ void framings_settle(struct draft *draft)
         const struct framing_config *framing = &config->framings[i];
         const struct place place = {.file = framing->file, .line = framing->line};
 
-        framed_framing_free(make(draft, framing->name, 0, "", &place));
+        framed_framing_free(make(draft, framing->name, &place));
     }
     for (size_t i = 0; i < config->service_count; i++) {
         make_requests(draft, &config->services[i]);

@@ -141,6 +141,9 @@ const struct framed_framing *framed_framing_first(const struct framed_framing *f
 /* The framing of replies, if the text names one (`reply=`); NULL: the same. Belongs to FRAMING. */
 const struct framed_framing *framed_framing_reply(const struct framed_framing *framing);
 
+/* The same, and hands it over: the caller frees it, and FRAMING has none any more. */
+struct framed_framing *framed_framing_take_reply(struct framed_framing *framing);
+
 /* What the server sends as soon as a client has connected (`greeting=`): *LENGTH bytes, perhaps 0.
  * Belongs to FRAMING. */
 const uint8_t *framed_framing_greeting(const struct framed_framing *framing, size_t *length);

@@ -101,6 +101,18 @@ START_TEST(replies_have_a_framing_of_their_own)
 }
 END_TEST
 
+START_TEST(limits_of_replies_are_their_own)
+{
+    struct output output;
+
+    daemon_configure(
+        "service echo { listen = \"unix:$DIR/x.sock\" framing = \"fixed:90,reply=(fixed:10)\"\n"
+        "handler { builtin = echo } limits { max_message = 100 max_reply = 10 } }\n");
+    RUN(&output, FRAMED, "check", "-c", expand("$DIR/framed.conf"));
+    ck_assert_msg(output.status == 0, "%s", output.err);
+}
+END_TEST
+
 START_TEST(reply_ends_with_the_connection)
 {
     int fd;
@@ -286,7 +298,7 @@ END_TEST
 
 SUITE("framings", section_gives_a_name, section_takes_any_bytes, errors_name_their_place,
       printed_configuration_is_the_same_again, replies_have_a_framing_of_their_own,
-      reply_ends_with_the_connection, message_ends_with_the_stream, greeting_comes_first,
-      first_frame_is_another, fragments_become_one_message, fragments_are_bounded_together,
-      oversize_lines_are_dropped_once, other_protocols_are_told_apart, each_error_has_its_counter,
-      list_names_them_all)
+      limits_of_replies_are_their_own, reply_ends_with_the_connection, message_ends_with_the_stream,
+      greeting_comes_first, first_frame_is_another, fragments_become_one_message,
+      fragments_are_bounded_together, oversize_lines_are_dropped_once,
+      other_protocols_are_told_apart, each_error_has_its_counter, list_names_them_all)
