@@ -47,30 +47,6 @@ struct framed_text framed_text_cut(struct framed_text text, const char *stops,
     return text;
 }
 
-/* Where the parenthesis closes that TEXT begins with; its length if none does. */
-static size_t closing(struct framed_text text)
-{
-    size_t depth = 0;
-
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] == '\\')
-            i++;
-        else if (text.at[i] == '(')
-            depth++;
-        else if (text.at[i] == ')' && --depth == 0)
-            return i;
-    }
-    return text.length;
-}
-
-bool framed_text_unwrap(struct framed_text text, struct framed_text *inner)
-{
-    if (text.length < 2 || text.at[0] != '(' || closing(text) != text.length - 1)
-        return false;
-    *inner = (struct framed_text){text.at + 1, text.length - 2};
-    return true;
-}
-
 bool framed_text_is_balanced(struct framed_text text)
 {
     size_t depth = 0;
@@ -84,6 +60,19 @@ bool framed_text_is_balanced(struct framed_text text)
             return false;
     }
     return depth == 0;
+}
+
+/* A part of a balanced text is balanced; without its outer parentheses it still is only if they are
+ * each other's halves, unlike those of `(a)(b)`. */
+bool framed_text_unwrap(struct framed_text text, struct framed_text *inner)
+{
+    struct framed_text within = {text.at + 1, text.length - 2};
+
+    if (text.length < 2 || text.at[0] != '(' || text.at[text.length - 1] != ')' ||
+        !framed_text_is_balanced(within))
+        return false;
+    *inner = within;
+    return true;
 }
 
 static int digit_of(char letter)
