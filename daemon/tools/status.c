@@ -73,6 +73,8 @@ static void print_service(const json_t *service, FILE *to)
         fprintf(to, ", %lld draining", number(workers, "draining"));
     fprintf(to, "; %lld started, %lld crashed\n", number(service, "started"),
             number(service, "crashed"));
+    if (number(service, "queue"))
+        fprintf(to, "  queue     %lld connections wait\n", number(service, "queue"));
     fprintf(
         to, "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
         number(counters, "connections"), number(counters, "messages"), number(counters, "replies"),
@@ -84,23 +86,31 @@ static void print_worker(const json_t *worker, FILE *to)
 {
     const json_t *counters = json_object_get(worker, "counters");
 
-    fprintf(to, "  %-16s %4lld %8lld  %-9s %-9s ", text(worker, "service"), number(worker, "slot"),
-            number(worker, "pid"), text(worker, "state"), text(worker, "activity"));
+    fprintf(to, "  %-16s %4lld %4lld %8lld %8lld  %-9s %-9s ", text(worker, "service"),
+            number(worker, "slot"), number(worker, "generation"), number(worker, "pid"),
+            number(worker, "handler_group"), text(worker, "state"), text(worker, "activity"));
     print_age(number(worker, "for_ms"), to);
     fprintf(to, "  %lld messages%s\n", number(counters, "messages"),
             json_is_true(json_object_get(worker, "stale")) ? " (stale)" : "");
 }
 
+void status_print_workers(const json_t *status, FILE *to)
+{
+    const json_t *workers = json_object_get(status, "workers");
+
+    fprintf(to, "  %-16s %4s %4s %8s %8s  %-9s %-9s for\n", "SERVICE", "SLOT", "GEN", "PID",
+            "HANDLER", "STATE", "ACTIVITY");
+    for (size_t i = 0; i < json_array_size(workers); i++)
+        print_worker(json_array_get(workers, i), to);
+}
+
 void status_print(const json_t *status, FILE *to)
 {
     const json_t *services = json_object_get(status, "services");
-    const json_t *workers = json_object_get(status, "workers");
 
     print_head(status, to);
     for (size_t i = 0; i < json_array_size(services); i++)
         print_service(json_array_get(services, i), to);
-    fprintf(to, "\n  %-16s %4s %8s  %-9s %-9s for\n", "SERVICE", "SLOT", "PID", "STATE",
-            "ACTIVITY");
-    for (size_t i = 0; i < json_array_size(workers); i++)
-        print_worker(json_array_get(workers, i), to);
+    putc('\n', to);
+    status_print_workers(status, to);
 }
