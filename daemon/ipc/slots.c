@@ -25,6 +25,7 @@ void slots_unmap(struct slot *slots, size_t count)
 void slot_prepare(struct slot *slot, uint64_t now_ms)
 {
     memset(&slot->counters, 0, sizeof(slot->counters));
+    memset(&slot->latency, 0, sizeof(slot->latency));
     sem_init(&slot->lock, 1, 1);
     slot_set(slot, SLOT_STARTING, now_ms);
 }

@@ -12,6 +12,7 @@
 #define FRAMED_IPC_SLOTS_H
 
 #include "ipc/counters.h"
+#include "ipc/histogram.h"
 
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -36,6 +37,8 @@ struct slot { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(64) _Atomic uint64_t activity;
     _Alignas(64) sem_t lock;
     struct counters counters;
+    /* Time in the handler, of handlers that take theirs; read without the lock. */
+    _Alignas(64) struct histogram latency;
 };
 
 /* As many as the largest pools need for three generations at once; untouched pages cost nothing. */

@@ -7,7 +7,7 @@
  *   children.c     processes: fork, talk, check reaper.c     their end
  *   pool.c         how many workers, pure       scaling.c    and what it takes
  *   control.c      framectl's socket            status.c     what framectl shows
- *   orders.c       who may command, and what   notify.c     systemd
+ *   orders.c       who may command, and what notify.c     systemd
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H
@@ -15,6 +15,7 @@
 #include "base/identity.h"
 #include "base/loop.h"
 #include "ipc/counters.h"
+#include "ipc/histogram.h"
 #include "ipc/role.h"
 #include "master/control.h"
 #include "master/listeners.h"
@@ -39,6 +40,7 @@ struct totals {
     struct totals *next;
     char name[64];
     struct counters counters; /* of workers that have gone */
+    struct histogram latency; /* theirs too */
     uint64_t started;
     uint64_t crashed;
 };

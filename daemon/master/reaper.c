@@ -57,6 +57,7 @@ static void release_slot(struct master *master, struct child *child)
 
     slot_last_counters(&master->slots[child->slot], &counters);
     counters_add(&child->service->totals->counters, &counters);
+    histogram_merge(&child->service->totals->latency, &master->slots[child->slot].latency);
     slot_set(&master->slots[child->slot], SLOT_FREE, 0);
     master->children[child->slot] = NULL;
     while (master->slots_used > 0 && !master->children[master->slots_used - 1])

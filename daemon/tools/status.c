@@ -54,6 +54,18 @@ static void print_closed(json_t *closed, FILE *to)
         putc('\n', to);
 }
 
+static void print_latency(const json_t *latency, FILE *to)
+{
+    static const char *const keys[] = {"p50", "p90", "p99", "max"};
+
+    if (number(latency, "count") == 0)
+        return;
+    fputs("  latency  ", to);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        fprintf(to, "%s %s %.3f ms", i ? "," : "", keys[i], (double)number(latency, keys[i]) / 1e3);
+    putc('\n', to);
+}
+
 static void print_service(const json_t *service, FILE *to)
 {
     const json_t *workers = json_object_get(service, "workers");
@@ -79,6 +91,7 @@ static void print_service(const json_t *service, FILE *to)
         to, "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
         number(counters, "connections"), number(counters, "messages"), number(counters, "replies"),
         number(counters, "bytes_in"), number(counters, "bytes_out"));
+    print_latency(json_object_get(service, "latency_us"), to);
     print_closed(json_object_get(counters, "closed"), to);
 }
 

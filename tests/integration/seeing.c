@@ -112,6 +112,41 @@ START_TEST(who_is_not_there_is_not_killed)
 }
 END_TEST
 
+static json_int_t latency(const char *key)
+{
+    json_t *status = control_ask("status");
+    json_t *service = json_array_get(json_object_get(status, "services"), 0);
+    json_t *latency = json_object_get(service, "latency_us");
+    json_int_t number = json_integer_value(json_object_get(latency, key));
+
+    ck_assert(json_is_integer(json_object_get(latency, key)));
+    json_decref(status);
+    return number;
+}
+
+START_TEST(latency_outlives_the_worker)
+{
+    pid_t pids[WORKERS_MAX];
+    struct output output;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { command = {\"$HANDLERS/scripted\"} } }\n");
+    client_once("unix:$DIR/x.sock", "line", "!slow 100", "slow");
+    for (int i = 0; i < 9; i++)
+        client_once("unix:$DIR/x.sock", "line", "quick", "quick");
+    ck_assert(UNTIL(latency("count") == 10));
+    ck_assert_int_ge(latency("max"), 100000);
+    ck_assert_int_lt(latency("p50"), latency("max"));
+    ck_assert_int_eq(latency("p99"), latency("max"));
+    ck_assert_uint_eq(status_workers("it", pids), 1);
+    kill(pids[0], SIGKILL);
+    log_wait("event=worker-exit", "signal 9");
+    ck_assert_int_eq(latency("count"), 10);
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "status");
+    ck_assert_msg(strstr(output.out, "  latency   p50 "), "%s", output.out);
+}
+END_TEST
+
 START_TEST(logs_are_opened_anew)
 {
     struct output output;
@@ -124,4 +159,4 @@ START_TEST(logs_are_opened_anew)
 END_TEST
 
 SUITE("seeing", a_hanging_pool_is_seen_with_its_queue, a_worker_is_killed_and_replaced,
-      who_is_not_there_is_not_killed, logs_are_opened_anew)
+      who_is_not_there_is_not_killed, latency_outlives_the_worker, logs_are_opened_anew)
