@@ -300,6 +300,8 @@ void worker_serve(struct worker *worker)
     enum counter reason = CLOSE_HANDLER_FAILED;
 
     worker->counters.value[COUNTER_CONNECTIONS]++;
+    slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
+                  worker->client.peer_length);
     set_timeout(fd, SO_RCVTIMEO, deadlines->idle_ms);
     set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
     framed_conn_attach(&worker->conn, fd);

@@ -6,9 +6,11 @@
 #include "support/suite.h"
 #include "support/until.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ECHO                                                                                       \
@@ -86,6 +88,34 @@ START_TEST(a_worker_is_killed_and_replaced)
 }
 END_TEST
 
+START_TEST(the_log_names_the_client_of_the_dead)
+{
+    char peer[64];
+    struct sockaddr_in name;
+    socklen_t length = sizeof(name);
+    pid_t worker;
+    int fd;
+
+    daemon_start(ECHO);
+    client_once(daemon_address("echo", 0), "line", "one before", "one before");
+    fd = raw_connect(daemon_address("echo", 0));
+    raw_send_text(fd, "hello\n");
+    raw_expect_text(fd, "hello\n");
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &length), 0);
+    snprintf(peer, sizeof(peer), "peer=tcp:127.0.0.1:%u", ntohs(name.sin_port));
+    worker = status_wait_busy("echo", "reading");
+    kill(worker, SIGKILL);
+    log_wait("event=worker-exit", "signal 9", "phase=reading", peer);
+    close(fd);
+    /* And names nobody where nobody was served. */
+    client_once(daemon_address("echo", 0), "line", "one after", "one after");
+    worker = status_wait_busy("echo", "idle");
+    kill(worker, SIGKILL);
+    log_wait("event=worker-exit", "signal 9", "phase=idle");
+    ck_assert(!log_has("event=worker-exit", "phase=idle", "peer="));
+}
+END_TEST
+
 START_TEST(who_is_not_there_is_not_killed)
 {
     static const char *const rows[][2] = {{"echo", "77"},
@@ -159,4 +189,5 @@ START_TEST(logs_are_opened_anew)
 END_TEST
 
 SUITE("seeing", a_hanging_pool_is_seen_with_its_queue, a_worker_is_killed_and_replaced,
-      who_is_not_there_is_not_killed, latency_outlives_the_worker, logs_are_opened_anew)
+      the_log_names_the_client_of_the_dead, who_is_not_there_is_not_killed,
+      latency_outlives_the_worker, logs_are_opened_anew)
