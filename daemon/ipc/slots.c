@@ -25,6 +25,8 @@ void slots_unmap(struct slot *slots, size_t count)
 void slot_prepare(struct slot *slot, uint64_t now_ms)
 {
     memset(&slot->counters, 0, sizeof(slot->counters));
+    slot_set_peer(slot, NULL, 0);
+    memset(&slot->latency, 0, sizeof(slot->latency));
     sem_init(&slot->lock, 1, 1);
     slot_set(slot, SLOT_STARTING, now_ms);
 }
@@ -67,6 +69,30 @@ int slot_snapshot(struct slot *slot, struct counters *counters)
 void slot_last_counters(const struct slot *slot, struct counters *counters)
 {
     *counters = slot->counters;
+}
+
+static socklen_t address_length(sa_family_t family)
+{
+    return family == AF_INET    ? sizeof(struct sockaddr_in)
+           : family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                : 0;
+}
+
+void slot_set_peer(struct slot *slot, const struct sockaddr *peer, socklen_t length)
+{
+    memset(&slot->peer, 0, sizeof(slot->peer));
+    if (peer && length >= sizeof(sa_family_t) && address_length(peer->sa_family) == length)
+        memcpy(&slot->peer, peer, length);
+}
+
+socklen_t slot_last_peer(const struct slot *slot, struct sockaddr_in6 *peer)
+{
+    const struct sockaddr_in6 copy = slot->peer;
+    socklen_t length = address_length(copy.sin6_family);
+
+    if (length > 0)
+        *peer = copy;
+    return length;
 }
 
 const char *slot_state_word(enum slot_state state)

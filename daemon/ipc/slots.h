@@ -12,12 +12,15 @@
 #define FRAMED_IPC_SLOTS_H
 
 #include "ipc/counters.h"
+#include "ipc/histogram.h"
 
+#include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 enum slot_state {
     SLOT_FREE,
@@ -36,6 +39,10 @@ struct slot { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(64) _Atomic uint64_t activity;
     _Alignas(64) sem_t lock;
     struct counters counters;
+    /* Time in the handler, of handlers that take theirs; read without the lock. */
+    _Alignas(64) struct histogram latency;
+    /* The client that came over TCP, for the log line of a worker that dies with it. */
+    struct sockaddr_in6 peer;
 };
 
 /* As many as the largest pools need for three generations at once; untouched pages cost nothing. */
@@ -68,6 +75,13 @@ int slot_snapshot(struct slot *slot, struct counters *counters);
 
 /* Master: the counters of a worker that is dead, lock or no lock. */
 void slot_last_counters(const struct slot *slot, struct counters *counters);
+
+/* Worker: whom it serves; NULL: nobody. Only what came over TCP has an address. */
+void slot_set_peer(struct slot *slot, const struct sockaddr *peer, socklen_t length);
+
+/* Master: whom a worker that is dead served, as an address that can be written whatever stood
+ * there: its length, or 0 for none (*PEER is untouched). */
+socklen_t slot_last_peer(const struct slot *slot, struct sockaddr_in6 *peer);
 
 /* "idle", "handling" … for logs and status. */
 const char *slot_state_word(enum slot_state state);

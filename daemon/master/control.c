@@ -20,7 +20,6 @@
 /* To say what it wants, and to take the answer. */
 #define PEER_MS 5000
 #define BACKLOG 16
-#define GROUPS_MAX 256
 #define STARVED_MS 1000
 
 /* One framectl. */
@@ -103,39 +102,66 @@ static void answer_error(struct peer *peer, const char *error)
     answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", error));
 }
 
-static void do_status(struct peer *peer)
+static void do_status(struct peer *peer, const char *words)
 {
+    (void)words;
     answer(peer, status_make(peer->control->master));
 }
 
-static void do_reload(struct peer *peer)
+static void do_reload(struct peer *peer, const char *words)
 {
+    (void)words;
     peer->waits_for = WANTS_RELOAD;
     peer->deadline_ms = 0;
     master_reload(peer->control->master);
 }
 
-static void do_stop(struct peer *peer)
+static void do_stop(struct peer *peer, const char *words)
 {
+    (void)words;
     peer->waits_for = WAITS_FOR_STOP;
     peer->deadline_ms = 0;
     master_stop(peer->control->master, false);
 }
 
+static void do_logs_reopen(struct peer *peer, const char *words)
+{
+    (void)words;
+    master_reopen_logs(peer->control->master);
+    answer(peer, json_pack("{s:b}", "ok", 1));
+}
+
+static void do_kill_worker(struct peer *peer, const char *words)
+{
+    char error[REASON_SIZE];
+
+    if (order_kill_worker(peer->control->master, words, error, sizeof(error)) < 0)
+        answer_error(peer, error);
+    else
+        answer(peer, json_pack("{s:b}", "ok", 1));
+}
+
 static const struct {
     const char *word;
     bool command; /* changes something: not for everybody who may connect */
-    void (*act)(struct peer *peer);
+    bool takes_words;
+    void (*act)(struct peer *peer, const char *words);
 } requests[] = {
-    {"status", false, do_status},
-    {"reload", true, do_reload},
-    {"stop", true, do_stop},
+    {"status", false, false, do_status},
+    {"reload", true, false, do_reload},
+    {"stop", true, false, do_stop},
+    {"logs-reopen", true, false, do_logs_reopen},
+    {"kill-worker", true, true, do_kill_worker},
 };
 
-static void obey(struct peer *peer, const char *word, size_t length)
+static void obey(struct peer *peer, const char *request)
 {
+    size_t length = strcspn(request, " ");
+    const char *words = request[length] ? request + length + 1 : "";
+
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        if (strlen(requests[i].word) != length || memcmp(requests[i].word, word, length) != 0)
+        if (strlen(requests[i].word) != length || memcmp(requests[i].word, request, length) != 0 ||
+            (request[length] && !requests[i].takes_words))
             continue;
         if (requests[i].command && peer->control->master->stopping)
             answer_error(peer, "framed is stopping");
@@ -143,10 +169,11 @@ static void obey(struct peer *peer, const char *word, size_t length)
             answer_error(peer, "not permitted: only root, framed's own user, and the group of the "
                                "control socket may do that");
         else
-            requests[i].act(peer);
+            requests[i].act(peer, words);
         return;
     }
-    answer_error(peer, "unknown request, allowed: status, reload, stop");
+    answer_error(peer, "unknown request, allowed: status, reload, stop, "
+                       "logs-reopen, kill-worker SERVICE SLOT");
 }
 
 static void read_request(struct peer *peer)
@@ -165,9 +192,13 @@ static void read_request(struct peer *peer)
     }
     peer->request_length += (size_t)got;
     verdict = framed_decode(framing, &decoder, peer->request, peer->request_length, &frame);
-    if (verdict == FRAMED_OK && frame.length < REQUEST_MAX)
-        obey(peer, (const char *)peer->request + frame.payload, frame.length);
-    else if (verdict != FRAMED_NEED_MORE || peer->request_length == sizeof(peer->request))
+    if (verdict == FRAMED_OK && frame.length < REQUEST_MAX) {
+        char request[REQUEST_MAX] = "";
+
+        memcpy(request, peer->request + frame.payload, frame.length);
+        /* What has a NUL in it is no request, whatever stands before it. */
+        obey(peer, strlen(request) == frame.length ? request : "");
+    } else if (verdict != FRAMED_NEED_MORE || peer->request_length == sizeof(peer->request))
         drop(peer);
 }
 
@@ -183,33 +214,6 @@ static void on_peer(struct watch *watch, uint32_t events)
         drop(peer); /* gone, or talking out of turn: what it started goes on */
 }
 
-static bool in_group(int fd, gid_t primary, gid_t wanted)
-{
-    gid_t groups[GROUPS_MAX];
-    socklen_t size = sizeof(groups);
-
-    if (primary == wanted)
-        return true;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-        return false;
-    for (size_t i = 0; i < size / sizeof(gid_t); i++)
-        if (groups[i] == wanted)
-            return true;
-    return false;
-}
-
-/* The file's mode says who may connect and look; who may command is asked of the kernel. */
-static bool may_command(const struct control *control, int fd)
-{
-    struct ucred credentials;
-    socklen_t size = sizeof(credentials);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-        return false;
-    return credentials.uid == 0 || credentials.uid == geteuid() ||
-           (control->has_group && in_group(fd, credentials.gid, control->group));
-}
-
 static void add_peer(struct control *control, int fd)
 {
     struct peer *peer = calloc(1, sizeof(*peer));
@@ -222,7 +226,7 @@ static void add_peer(struct control *control, int fd)
     peer->control = control;
     peer->fd = fd;
     peer->deadline_ms = clock_ms() + PEER_MS;
-    peer->may_command = may_command(control, fd);
+    peer->may_command = order_is_permitted(control, fd);
     peer->next = control->peers;
     control->peers = peer;
     control->peer_count++;

@@ -7,7 +7,7 @@
  *   children.c     processes: fork, talk, check reaper.c     their end
  *   pool.c         how many workers, pure       scaling.c    and what it takes
  *   control.c      framectl's socket            status.c     what framectl shows
- *   notify.c       systemd
+ *   orders.c       who may command, and what notify.c     systemd
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H
@@ -15,6 +15,7 @@
 #include "base/identity.h"
 #include "base/loop.h"
 #include "ipc/counters.h"
+#include "ipc/histogram.h"
 #include "ipc/role.h"
 #include "master/control.h"
 #include "master/listeners.h"
@@ -39,6 +40,7 @@ struct totals {
     struct totals *next;
     char name[64];
     struct counters counters; /* of workers that have gone */
+    struct histogram latency; /* theirs too */
     uint64_t started;
     uint64_t crashed;
 };
@@ -224,6 +226,14 @@ uint64_t child_check_lifetime(struct child *child, uint64_t now_ms);
 
 /* reaper.c: buries whoever has ended. */
 void children_reap(struct master *master);
+
+/* orders.c */
+
+/* Whether the peer at FD may do more than look. */
+bool order_is_permitted(const struct control *control, int fd);
+/* Kills the worker that WORDS ("SERVICE SLOT") name; its pool replaces it. 0, or a
+ * negative errno with a message in ERROR. */
+int order_kill_worker(struct master *master, const char *words, char *error, size_t size);
 
 /* status.c */
 /* Everything that framectl status shows; the caller's reference. NULL without memory. */

@@ -13,9 +13,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Whom it served when it ended; NULL: nobody that has an address. */
+static const char *last_peer(const struct child *child, char text[FRAMED_ADDRESS_TEXT_SIZE])
+{
+    struct sockaddr_in6 peer;
+    socklen_t length = slot_last_peer(&child->master->slots[child->slot], &peer);
+
+    if (length == 0)
+        return NULL;
+    framed_address_format((const struct sockaddr *)&peer, length, text, FRAMED_ADDRESS_TEXT_SIZE);
+    return text;
+}
+
 static void log_exit(const struct child *child, int status, enum pool_exit how)
 {
     char cause[64];
+    char peer[FRAMED_ADDRESS_TEXT_SIZE];
     int level = how == POOL_LEFT ? LOG_INFO : LOG_WARNING;
     uint64_t now = clock_ms();
     uint64_t since_ms;
@@ -31,6 +44,7 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
                          LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
                          LOG_STR("cause", cause), LOG_STR("killed_for", child->killed_for),
                          LOG_STR("reason", child->failure[0] ? child->failure : NULL),
+                         LOG_STR("peer", last_peer(child, peer)),
                          LOG_STR("phase", slot_state_word(phase)),
                          LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
                          LOG_INT("lived_ms", now - child->started_ms)));
@@ -57,6 +71,7 @@ static void release_slot(struct master *master, struct child *child)
 
     slot_last_counters(&master->slots[child->slot], &counters);
     counters_add(&child->service->totals->counters, &counters);
+    histogram_merge(&child->service->totals->latency, &master->slots[child->slot].latency);
     slot_set(&master->slots[child->slot], SLOT_FREE, 0);
     master->children[child->slot] = NULL;
     while (master->slots_used > 0 && !master->children[master->slots_used - 1])

@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "config/config.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static json_t *counters_json(const struct counters *counters)
@@ -57,23 +60,51 @@ static bool is_busy(const struct child *child)
 struct census {
     unsigned starting, ready, draining, busy;
     struct counters counters;
+    struct histogram latency;
 };
 
 static void take_census(const struct master *master, const struct service *service,
                         struct census *census)
 {
-    *census = (struct census){.counters = service->totals->counters};
+    *census =
+        (struct census){.counters = service->totals->counters, .latency = service->totals->latency};
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         const struct child *child = master->children[slot];
 
         if (!child || child->service->totals != service->totals)
             continue;
         counters_add(&census->counters, &child->last);
+        histogram_merge(&census->latency, &master->slots[slot].latency);
         census->starting += child->state == CHILD_STARTING;
         census->ready += child->state == CHILD_READY;
         census->draining += child->state == CHILD_DRAINING;
         census->busy += child->state == CHILD_READY && is_busy(child);
     }
+}
+
+/* Connections that wait at the service's TCP listeners; of Unix sockets the kernel does not tell.
+ */
+static json_int_t queue_depth(const struct service *service)
+{
+    json_int_t depth = 0;
+
+    for (size_t i = 0; i < service->listener_count; i++) {
+        struct tcp_info info = {0};
+        socklen_t size = sizeof(info);
+
+        if (getsockopt(service->listener_fds[i], IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+            depth += info.tcpi_unacked;
+    }
+    return depth;
+}
+
+static json_t *latency_json(const struct histogram *latency)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)histogram_total(latency),
+                     "p50", (json_int_t)histogram_percentile(latency, 50), "p90",
+                     (json_int_t)histogram_percentile(latency, 90), "p99",
+                     (json_int_t)histogram_percentile(latency, 99), "max",
+                     (json_int_t)latency->max_us);
 }
 
 static json_t *service_json(const struct master *master, const struct service *service)
@@ -86,14 +117,15 @@ static json_t *service_json(const struct master *master, const struct service *s
         json_array_append_new(listen, json_string(service->listeners[i]->text));
     take_census(master, service, &census);
     return json_pack(
-        "{s:s, s:o, s:s, s:s, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:o}", "name",
-        config->name, "listen", listen, "framing", config->framing_name, "handler",
+        "{s:s, s:o, s:s, s:s, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, s:o, s:o}",
+        "name", config->name, "listen", listen, "framing", config->framing_name, "handler",
         config_handler_type_name(config->handler.type), "workers", "mode",
         config_workers_mode_name(config->workers.mode), "limit", (int)config->workers.max, "target",
         (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
         (int)census.starting, "draining", (int)census.draining, "started",
         (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,
-        "counters", counters_json(&census.counters));
+        "queue", queue_depth(service), "latency_us", latency_json(&census.latency), "counters",
+        counters_json(&census.counters));
 }
 
 json_t *status_make(struct master *master)

@@ -20,8 +20,12 @@ enum exit_code {
 
 static const char usage[] =
     "usage: framectl [-s ADDRESS] status [--json]  what framed is doing\n"
+    "       framectl [-s ADDRESS] workers [--json] every worker, and what it is doing\n"
     "       framectl [-s ADDRESS] reload           load the configuration anew, and wait for it\n"
     "       framectl [-s ADDRESS] stop             finish what is in flight and leave\n"
+    "       framectl [-s ADDRESS] logs-reopen      open the log files anew\n"
+    "       framectl [-s ADDRESS] kill-worker SERVICE SLOT\n"
+    "                                              kill this worker, and replace it\n"
     "\n"
     "  -s, --socket ADDRESS  the control socket (" CONTROL_SOCKET ")\n"
     "\n"
@@ -29,6 +33,8 @@ static const char usage[] =
 
 /* No bound: a reload takes as long as the slowest handler may take to start. */
 #define ANSWER_MS 0
+/* As much as framed reads, without the length before it. */
+#define REQUEST_SIZE 250
 
 static int fail(const char *what, const char *why)
 {
@@ -64,15 +70,25 @@ static json_t *ask(const char *address, const char *word)
     return answer;
 }
 
-static int show_status(const json_t *answer, bool json)
+static int show(const json_t *answer, bool json, void (*print)(const json_t *status, FILE *to))
 {
     if (json) {
         json_dumpf(answer, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {
-        status_print(answer, stdout);
+        print(answer, stdout);
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILED;
+}
+
+static int show_status(const json_t *answer, bool json)
+{
+    return show(answer, json, status_print);
+}
+
+static int show_workers(const json_t *answer, bool json)
+{
+    return show(json ? json_object_get(answer, "workers") : answer, json, status_print_workers);
 }
 
 static int show_reload(const json_t *answer, bool json)
@@ -91,40 +107,73 @@ static int show_stop(const json_t *answer, bool json)
     return EXIT_SUCCESS;
 }
 
+static int show_nothing(const json_t *answer, bool json)
+{
+    (void)answer;
+    (void)json;
+    return EXIT_SUCCESS;
+}
+
 static const struct {
     const char *word;
+    const char *request;
+    int arguments;
     bool takes_json;
     int (*show)(const json_t *answer, bool json);
 } commands[] = {
-    {"status", true, show_status},
-    {"reload", false, show_reload},
-    {"stop", false, show_stop},
+    {"status", "status", 0, true, show_status},
+    {"workers", "status", 0, true, show_workers},
+    {"reload", "reload", 0, false, show_reload},
+    {"stop", "stop", 0, false, show_stop},
+    {"logs-reopen", "logs-reopen", 0, false, show_nothing},
+    {"kill-worker", "kill-worker", 2, false, show_nothing},
 };
 
-static int run(const char *address, const char *word, bool json)
-{
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        json_t *answer;
-        int status;
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-        if (strcmp(commands[i].word, word) != 0)
-            continue;
-        if (json && !commands[i].takes_json) {
-            fprintf(stderr, "framectl: %s has no --json\n%s", word, usage);
-            return EXIT_USAGE;
-        }
-        answer = ask(address, word);
-        if (!answer)
-            return EXIT_FAILED;
-        if (json_is_true(json_object_get(answer, "ok")))
-            status = commands[i].show(answer, json);
-        else
-            status = fail(word, json_string_value(json_object_get(answer, "error")));
-        json_decref(answer);
-        return status;
-    }
-    fprintf(stderr, "framectl: unknown command \"%s\"\n%s", word, usage);
+/* REQUEST with the COUNT arguments behind it; false when that is more than framed would read. */
+static bool put_together(const char *request, int count, char **arguments, char text[REQUEST_SIZE])
+{
+    size_t length = (size_t)snprintf(text, REQUEST_SIZE, "%s", request);
+
+    for (int i = 0; i < count && length < REQUEST_SIZE; i++)
+        length += (size_t)snprintf(text + length, REQUEST_SIZE - length, " %s", arguments[i]);
+    return length < REQUEST_SIZE;
+}
+
+static int usage_error(const char *word, const char *why)
+{
+    fprintf(stderr, "framectl: %s: %s\n%s", word, why, usage);
     return EXIT_USAGE;
+}
+
+static int run(const char *address, int count, char **words, bool json)
+{
+    char request[REQUEST_SIZE];
+    json_t *answer;
+    int status;
+    size_t i = 0;
+
+    while (i < COMMANDS && strcmp(commands[i].word, words[0]) != 0)
+        i++;
+    if (i == COMMANDS)
+        return usage_error(words[0], "unknown command");
+    if (json && !commands[i].takes_json)
+        return usage_error(words[0], "has no --json");
+    if (count - 1 != commands[i].arguments)
+        return usage_error(words[0],
+                           commands[i].arguments ? "takes SERVICE SLOT" : "takes no arguments");
+    if (!put_together(commands[i].request, count - 1, words + 1, request))
+        return usage_error(words[0], "too long");
+    answer = ask(address, request);
+    if (!answer)
+        return EXIT_FAILED;
+    if (json_is_true(json_object_get(answer, "ok")))
+        status = commands[i].show(answer, json);
+    else
+        status = fail(words[0], json_string_value(json_object_get(answer, "error")));
+    json_decref(answer);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -167,9 +216,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "framectl: %s\n", error);
         return EXIT_USAGE;
     }
-    if (optind + 1 != argc) {
-        fprintf(stderr, "framectl: one command is needed\n%s", usage);
+    if (optind == argc) {
+        fprintf(stderr, "framectl: a command is needed\n%s", usage);
         return EXIT_USAGE;
     }
-    return run(address, argv[optind], json);
+    return run(address, argc - optind, argv + optind, json);
 }

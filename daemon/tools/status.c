@@ -54,6 +54,18 @@ static void print_closed(json_t *closed, FILE *to)
         putc('\n', to);
 }
 
+static void print_latency(const json_t *latency, FILE *to)
+{
+    static const char *const keys[] = {"p50", "p90", "p99", "max"};
+
+    if (number(latency, "count") == 0)
+        return;
+    fputs("  latency  ", to);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        fprintf(to, "%s %s %.3f ms", i ? "," : "", keys[i], (double)number(latency, keys[i]) / 1e3);
+    putc('\n', to);
+}
+
 static void print_service(const json_t *service, FILE *to)
 {
     const json_t *workers = json_object_get(service, "workers");
@@ -73,10 +85,13 @@ static void print_service(const json_t *service, FILE *to)
         fprintf(to, ", %lld draining", number(workers, "draining"));
     fprintf(to, "; %lld started, %lld crashed\n", number(service, "started"),
             number(service, "crashed"));
+    if (number(service, "queue"))
+        fprintf(to, "  queue     %lld connections wait\n", number(service, "queue"));
     fprintf(
         to, "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
         number(counters, "connections"), number(counters, "messages"), number(counters, "replies"),
         number(counters, "bytes_in"), number(counters, "bytes_out"));
+    print_latency(json_object_get(service, "latency_us"), to);
     print_closed(json_object_get(counters, "closed"), to);
 }
 
@@ -84,23 +99,31 @@ static void print_worker(const json_t *worker, FILE *to)
 {
     const json_t *counters = json_object_get(worker, "counters");
 
-    fprintf(to, "  %-16s %4lld %8lld  %-9s %-9s ", text(worker, "service"), number(worker, "slot"),
-            number(worker, "pid"), text(worker, "state"), text(worker, "activity"));
+    fprintf(to, "  %-16s %4lld %4lld %8lld %8lld  %-9s %-9s ", text(worker, "service"),
+            number(worker, "slot"), number(worker, "generation"), number(worker, "pid"),
+            number(worker, "handler_group"), text(worker, "state"), text(worker, "activity"));
     print_age(number(worker, "for_ms"), to);
     fprintf(to, "  %lld messages%s\n", number(counters, "messages"),
             json_is_true(json_object_get(worker, "stale")) ? " (stale)" : "");
 }
 
+void status_print_workers(const json_t *status, FILE *to)
+{
+    const json_t *workers = json_object_get(status, "workers");
+
+    fprintf(to, "  %-16s %4s %4s %8s %8s  %-9s %-9s for\n", "SERVICE", "SLOT", "GEN", "PID",
+            "HANDLER", "STATE", "ACTIVITY");
+    for (size_t i = 0; i < json_array_size(workers); i++)
+        print_worker(json_array_get(workers, i), to);
+}
+
 void status_print(const json_t *status, FILE *to)
 {
     const json_t *services = json_object_get(status, "services");
-    const json_t *workers = json_object_get(status, "workers");
 
     print_head(status, to);
     for (size_t i = 0; i < json_array_size(services); i++)
         print_service(json_array_get(services, i), to);
-    fprintf(to, "\n  %-16s %4s %8s  %-9s %-9s for\n", "SERVICE", "SLOT", "PID", "STATE",
-            "ACTIVITY");
-    for (size_t i = 0; i < json_array_size(workers); i++)
-        print_worker(json_array_get(workers, i), to);
+    putc('\n', to);
+    status_print_workers(status, to);
 }

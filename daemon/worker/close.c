@@ -110,4 +110,5 @@ void worker_close(struct worker *worker, enum counter reason)
         linger(worker);
     close(framed_conn_detach(&worker->conn));
     worker->client.fd = -1;
+    slot_set_peer(worker->slot, NULL, 0);
 }

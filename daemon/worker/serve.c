@@ -103,6 +103,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     uint64_t now = clock_coarse_ms();
     uint64_t request_ms = worker->service->deadlines.request_ms;
     enum handler_outcome outcome;
+    uint64_t began_ns;
 
     if (framed_conn_queued(&worker->conn) > 0 && now != worker->handled_ms) {
         enum counter reason;
@@ -117,8 +118,10 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     worker->handled_ms = now;
     slot_set(worker->slot, SLOT_HANDLING, now);
     worker_set_in_handler(true);
+    began_ns = clock_ns();
     outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
                                             request_ms ? now + request_ms : 0);
+    histogram_add(&worker->slot->latency, (clock_ns() - began_ns) / 1000);
     worker_set_in_handler(false);
     log_slow(worker, message, now);
     return reason_of_outcome(worker, outcome);
@@ -297,6 +300,8 @@ void worker_serve(struct worker *worker)
     enum counter reason = CLOSE_HANDLER_FAILED;
 
     worker->counters.value[COUNTER_CONNECTIONS]++;
+    slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
+                  worker->client.peer_length);
     set_timeout(fd, SO_RCVTIMEO, deadlines->idle_ms);
     set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
     framed_conn_attach(&worker->conn, fd);

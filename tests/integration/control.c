@@ -167,6 +167,8 @@ START_TEST(others_may_look_and_not_command)
     ck_assert_int_eq(chmod(expand("$DIR/control.sock"), 0666), 0);
     ck_assert(nobody_is_refused("reload"));
     ck_assert(nobody_is_refused("stop"));
+    ck_assert(nobody_is_refused("logs-reopen"));
+    ck_assert(nobody_is_refused("kill-worker echo 0"));
     ck_assert(!nobody_is_refused("status"));
     ck_assert_int_eq(status_number("generation"), 1);
     ck_assert_str_eq(status_word("state"), "running");

@@ -215,6 +215,25 @@ START_TEST(snapshots_are_consistent)
 }
 END_TEST
 
+START_TEST(peer_is_an_address_or_nothing)
+{
+    const struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = 7};
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    struct sockaddr_in6 seen = {.sin6_port = 99};
+
+    ck_assert_uint_eq(slot_last_peer(&slots[0], &seen), 0);
+    slot_set_peer(&slots[0], (const struct sockaddr *)&four, sizeof(four));
+    ck_assert_uint_eq(slot_last_peer(&slots[0], &seen), sizeof(four));
+    ck_assert_uint_eq(seen.sin6_port, 7);
+    slot_set_peer(&slots[0], &local, sizeof(local));
+    ck_assert_uint_eq(slot_last_peer(&slots[0], &seen), 0);
+    slot_set_peer(&slots[0], (const struct sockaddr *)&four, 3); /* cut short */
+    ck_assert_uint_eq(slot_last_peer(&slots[0], &seen), 0);
+    memset(&slots[0].peer, 0xff, sizeof(slots[0].peer)); /* scribbled over */
+    ck_assert_uint_eq(slot_last_peer(&slots[0], &seen), 0);
+}
+END_TEST
+
 START_TEST(every_counter_and_state_has_a_word)
 {
     for (int i = 0; i < COUNTER_COUNT; i++)
@@ -244,6 +263,7 @@ int main(void)
     tcase_add_test(memory, dead_holder_harms_nobody);
     tcase_add_test(memory, stopped_holder_harms_nobody);
     tcase_add_test(memory, snapshots_are_consistent);
+    tcase_add_test(memory, peer_is_an_address_or_nothing);
     tcase_add_test(memory, every_counter_and_state_has_a_word);
     suite_add_tcase(suite, records);
     suite_add_tcase(suite, memory);
