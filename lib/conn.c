@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GROWTH 8
+
 static size_t in_use(const struct framed_buffer *buffer)
 {
     return buffer->end - buffer->start;
@@ -154,9 +156,11 @@ static inline bool goes_on(struct framed_conn *conn, int verdict, const struct f
     return true;
 }
 
-/* All that is not a message of one frame, which FRAME with VERDICT is not. */
-static int next(struct framed_conn *conn, int verdict, struct framed_frame *frame,
-                struct framed_message *message)
+/* All that is not a message of one frame, which FRAME with VERDICT is not. Out of line, so that the
+ * usual case has no registers to save for it. */
+static __attribute__((noinline)) int next(struct framed_conn *conn, int verdict,
+                                          struct framed_frame *frame,
+                                          struct framed_message *message)
 {
     while (goes_on(conn, verdict, frame))
         verdict = decode(conn, frame);
@@ -222,11 +226,15 @@ static void close_gap(struct framed_conn *conn)
     conn->gap = 0;
 }
 
-/* The size for a buffer that is full: twice, but no more than the frame that it waits for. */
+/*
+ * The size for a buffer that is full: eight times, but no more than the frame that it waits for.
+ * Slower growth lets the socket's own buffer fill up in the first large message of a connection,
+ * which some kinds of congestion control (bbr) do not forget for as long as it lasts.
+ */
 static size_t larger(const struct framed_conn *conn)
 {
     size_t unread = in_use(&conn->input);
-    size_t size = conn->input.size * 2;
+    size_t size = conn->input.size * GROWTH;
     size_t limit = conn->need;
 
     /* One byte more is what a framing says that does not know its length yet. */

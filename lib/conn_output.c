@@ -4,6 +4,8 @@
  */
 #include <framed/conn.h>
 
+#include "framing/frame.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -189,7 +191,9 @@ static inline int put_frame(struct framed_conn *conn, struct framed_envelope *en
     return 0;
 }
 
-int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length)
+/* Any framing, any length. */
+static __attribute__((noinline)) int put(struct framed_conn *conn, const void *payload,
+                                         size_t length)
 {
     const uint8_t *left = payload;
     struct framed_envelope envelope;
@@ -204,6 +208,22 @@ int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length
             return -EPROTO; /* no framing does: each decides with the first frame */
     }
     return result;
+}
+
+/* Most replies are small, and have a binary length before them: there is no envelope to fill in. */
+int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length)
+{
+    const struct framed_framing *out = conn->out;
+    struct framed_buffer *output = &conn->output;
+    uint8_t *to = output->data + output->end;
+
+    if (length == 0 || length > out->prefixed_max || length >= UNCOPIED_MIN ||
+        FRAMED_PREFIX_MAX + length > output->size - output->end)
+        return put(conn, payload, length);
+    framed_prefix_put(&out->as.length, length, to);
+    memcpy(to + out->prefix, payload, length);
+    output->end += out->prefix + length;
+    return 0;
 }
 
 int framed_conn_put_raw(struct framed_conn *conn, const void *data, size_t length)

@@ -2,7 +2,7 @@
  * parameters that every kind has. */
 #include <framed/framing.h>
 
-#include "framing/kind.h"
+#include "framing/frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,12 +102,20 @@ static size_t least_max(const struct framed_framing *framing)
     return least;
 }
 
+static size_t prefixed_max(const struct framed_framing *framing)
+{
+    uint64_t limit = framing->prefix ? framed_prefix_limit(framing->prefix) : 0;
+
+    return limit < framing->max_message ? (size_t)limit : framing->max_message;
+}
+
 static void set_max(struct framed_framing *framing, size_t max_message)
 {
     struct framed_framing *found[FRAMED_CASES_MAX + 2];
     size_t count = within(framing, found);
 
     framing->max_message = max_message;
+    framing->prefixed_max = prefixed_max(framing);
     while (count-- > 0)
         set_max(found[count], max_message);
 }

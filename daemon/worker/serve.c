@@ -73,9 +73,8 @@ static enum counter flush(struct worker *worker)
 
 static void log_message(const struct worker *worker, const struct framed_message *message)
 {
-    if (worker->service->log_messages)
-        log_info("message", LOG_INT("connection", worker->client.id),
-                 LOG_INT("bytes", message->length));
+    log_info("message", LOG_INT("connection", worker->client.id),
+             LOG_INT("bytes", message->length));
 }
 
 /* Coarse: to a few milliseconds. */
@@ -135,12 +134,18 @@ static enum counter handle(struct worker *worker, const struct framed_message *m
     worker->reply_error = 0;
     worker->client.messages++;
     worker->counters.value[COUNTER_MESSAGES]++;
-    log_message(worker, message);
-    if (handler->ops->immediate)
-        reason = reason_of_outcome(
-            worker, handler->ops->message(handler, message->data, message->length, 0));
-    else
+    if (worker->service->log_messages)
+        log_message(worker, message);
+    if (handler->ops->immediate) {
+        enum handler_outcome outcome =
+            handler->ops->message(handler, message->data, message->length, 0);
+
+        if (outcome == HANDLER_OK && worker->reply_error == 0 && !worker->one_reply)
+            return KEEP_SERVING;
+        reason = reason_of_outcome(worker, outcome);
+    } else {
         reason = handle_timed(worker, message);
+    }
     return reason == KEEP_SERVING && worker->one_reply ? CLOSE_REPLIED : reason;
 }
 

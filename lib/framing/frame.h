@@ -10,10 +10,15 @@
 
 #include "framing/kind.h"
 
+#include <framed/byteorder.h>
+
 /* What a frame has beside its payload is smaller than this: header, padding, trailer. */
 #define FRAMED_AROUND_MAX 512
 /* The header with room for the longest field that any encoding writes, before it is checked. */
 #define FRAMED_START_MAX 64
+
+/* The widest binary length. */
+#define FRAMED_PREFIX_MAX sizeof(uint64_t)
 
 /* A length field that was read. */
 struct framed_field {
@@ -87,6 +92,21 @@ static inline int framed_frame_plain(const struct framed_framing *framing, int v
     frame->length = (size_t)field->value;
     frame->size = size;
     return FRAMED_OK;
+}
+
+/* The largest length that WIDTH bytes hold. */
+static inline uint64_t framed_prefix_limit(unsigned width)
+{
+    return UINT64_MAX >> (64 - 8U * width);
+}
+
+/* Writes a binary length to where FRAMED_PREFIX_MAX bytes have room, however few it has. */
+static inline void framed_prefix_put(const struct framed_length *as, size_t length, uint8_t *to)
+{
+    if (as->encoding == FRAMED_BIG_ENDIAN)
+        framed_put_u64be(to, (uint64_t)length << (64 - 8U * as->width));
+    else
+        framed_put_u64le(to, length);
 }
 
 /* The byte at AT of the frame that ENVELOPE and PAYLOAD make; -1: the frame is shorter. */

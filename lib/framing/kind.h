@@ -123,8 +123,10 @@ struct framed_framing {
     size_t min_message;
     enum framed_kind kind;
     enum framed_zero zero;
-    int32_t strip; /* bytes cut off the front of each frame, or FRAMED_STRIP_PAYLOAD */
-    bool plain;    /* nothing of the common parameters is set: DECODE says it all */
+    int32_t strip;  /* bytes cut off the front of each frame, or FRAMED_STRIP_PAYLOAD */
+    bool plain;     /* nothing of the common parameters is set: DECODE says it all */
+    uint8_t prefix; /* bytes of the binary length, where a frame is that and its payload; else 0 */
+    size_t prefixed_max; /* and the longest payload of such a frame */
     union {
         struct framed_length length;
         size_t fixed; /* bytes */

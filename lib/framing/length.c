@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define FIELD_MAX sizeof(uint64_t)
+#define FIELD_MAX FRAMED_PREFIX_MAX
 /* No frame is as large; sums below it do not overflow. */
 #define SIZE_LIMIT ((uint64_t)1 << 40)
 
@@ -334,16 +334,12 @@ static int encode_binary(const struct framed_framing *framing, const uint8_t *pa
                          size_t length, bool continued, struct framed_envelope *envelope)
 {
     const struct framed_length *as = &framing->as.length;
-    unsigned other_bits = 64 - 8U * as->width;
 
     (void)payload;
     (void)continued;
-    if (length > UINT64_MAX >> other_bits)
+    if (length > framed_prefix_limit(as->width))
         return FRAMED_OVERSIZE;
-    if (as->encoding == FRAMED_BIG_ENDIAN)
-        framed_put_u64be(envelope->head, (uint64_t)length << other_bits);
-    else
-        framed_put_u64le(envelope->head, length);
+    framed_prefix_put(as, length, envelope->head);
     envelope->head_length = as->width;
     envelope->tail_length = 0;
     envelope->taken = length;
@@ -367,6 +363,7 @@ static void settle(struct framed_framing *framing)
 
     framing->decode = decode_any;
     framing->encode = encode_any;
+    framing->prefix = 0;
     if (!is_plain(framing))
         return;
     framing->decode = encodings[as->encoding]->decode_plain;
@@ -374,6 +371,7 @@ static void settle(struct framed_framing *framing)
     if (as->encoding > FRAMED_LITTLE_ENDIAN || as->trailer.length > 0)
         return;
     framing->encode = encode_binary;
+    framing->prefix = framing->plain ? as->width : 0;
     if (exact[as->width][as->encoding])
         framing->decode = exact[as->width][as->encoding];
 }
