@@ -13,7 +13,7 @@
  *
  * The buffers belong to whoever serves; the socket is attached and detached, so that one set of
  * buffers serves many connections, one after the other. A length that the peer claims allocates
- * nothing: the input buffer at most doubles as bytes arrive.
+ * nothing: the input buffer stays below eight times what has arrived.
  */
 #ifndef FRAMED_CONN_H
 #define FRAMED_CONN_H
