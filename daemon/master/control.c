@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/requests.h"
 
 #include <framed/address.h>
 #include <framed/framing.h>
@@ -16,32 +17,10 @@
 #include <unistd.h>
 
 #define PEERS_MAX 16
-#define REQUEST_MAX 256
 /* To say what it wants, and to take the answer. */
 #define PEER_MS 5000
 #define BACKLOG 16
 #define STARVED_MS 1000
-
-/* One framectl. */
-struct peer {
-    struct watch watch; /* first, see on_peer() */
-    struct control *control;
-    struct peer *next;
-    int fd;
-    uint64_t deadline_ms; /* 0 while it waits for what may take its time */
-    bool may_command;
-    enum {
-        WAITS_FOR_NOTHING,
-        WANTS_RELOAD,
-        WAITS_FOR_RELOAD,
-        WAITS_FOR_STOP
-    } waits_for;
-    uint8_t request[REQUEST_MAX];
-    size_t request_length;
-    uint8_t *reply;
-    size_t reply_length;
-    size_t reply_sent;
-};
 
 static struct framed_framing *framing;
 
@@ -74,8 +53,7 @@ static void push(struct peer *peer)
         loop_change(&peer->watch, EPOLLOUT);
 }
 
-/* Takes the reference on REPLY, and the peer with it. */
-static void answer(struct peer *peer, json_t *reply)
+void request_answer(struct peer *peer, json_t *reply)
 {
     char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
     size_t length = text ? strlen(text) : 0;
@@ -95,85 +73,6 @@ static void answer(struct peer *peer, json_t *reply)
     peer->waits_for = WAITS_FOR_NOTHING;
     peer->deadline_ms = clock_ms() + PEER_MS;
     push(peer);
-}
-
-static void answer_error(struct peer *peer, const char *error)
-{
-    answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", error));
-}
-
-static void do_status(struct peer *peer, const char *words)
-{
-    (void)words;
-    answer(peer, status_make(peer->control->master));
-}
-
-static void do_reload(struct peer *peer, const char *words)
-{
-    (void)words;
-    peer->waits_for = WANTS_RELOAD;
-    peer->deadline_ms = 0;
-    master_reload(peer->control->master);
-}
-
-static void do_stop(struct peer *peer, const char *words)
-{
-    (void)words;
-    peer->waits_for = WAITS_FOR_STOP;
-    peer->deadline_ms = 0;
-    master_stop(peer->control->master, false);
-}
-
-static void do_logs_reopen(struct peer *peer, const char *words)
-{
-    (void)words;
-    master_reopen_logs(peer->control->master);
-    answer(peer, json_pack("{s:b}", "ok", 1));
-}
-
-static void do_kill_worker(struct peer *peer, const char *words)
-{
-    char error[REASON_SIZE];
-
-    if (order_kill_worker(peer->control->master, words, error, sizeof(error)) < 0)
-        answer_error(peer, error);
-    else
-        answer(peer, json_pack("{s:b}", "ok", 1));
-}
-
-static const struct {
-    const char *word;
-    bool command; /* changes something: not for everybody who may connect */
-    bool takes_words;
-    void (*act)(struct peer *peer, const char *words);
-} requests[] = {
-    {"status", false, false, do_status},
-    {"reload", true, false, do_reload},
-    {"stop", true, false, do_stop},
-    {"logs-reopen", true, false, do_logs_reopen},
-    {"kill-worker", true, true, do_kill_worker},
-};
-
-static void obey(struct peer *peer, const char *request)
-{
-    size_t length = strcspn(request, " ");
-    const char *words = request[length] ? request + length + 1 : "";
-
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        if (strlen(requests[i].word) != length || memcmp(requests[i].word, request, length) != 0 ||
-            (request[length] && !requests[i].takes_words))
-            continue;
-        if (requests[i].command && peer->control->master->stopping)
-            answer_error(peer, "framed is stopping");
-        else if (requests[i].command && !peer->may_command)
-            answer_error(peer, "not permitted: only root, framed's own user, and the group of the "
-                               "control socket may do that");
-        else
-            requests[i].act(peer, words);
-        return;
-    }
-    answer_error(peer, "unknown request, allowed: status, reload, stop, "
-                       "logs-reopen, kill-worker SERVICE SLOT");
 }
 
 static void read_request(struct peer *peer)
@@ -197,7 +96,7 @@ static void read_request(struct peer *peer)
 
         memcpy(request, peer->request + frame.payload, frame.length);
         /* What has a NUL in it is no request, whatever stands before it. */
-        obey(peer, strlen(request) == frame.length ? request : "");
+        request_obey(peer, strlen(request) == frame.length ? request : "");
     } else if (verdict != FRAMED_NEED_MORE || peer->request_length == sizeof(peer->request))
         drop(peer);
 }
@@ -340,10 +239,10 @@ void control_reloaded(struct control *control, const char *reason)
         if (peer->waits_for != WAITS_FOR_RELOAD)
             continue;
         if (reason)
-            answer_error(peer, reason);
+            request_refuse(peer, reason);
         else
-            answer(peer, json_pack("{s:b, s:I}", "ok", 1, "generation",
-                                   (json_int_t)control->master->generation_number));
+            request_answer(peer, json_pack("{s:b, s:I}", "ok", 1, "generation",
+                                           (json_int_t)control->master->generation_number));
     }
 }
 
@@ -354,7 +253,7 @@ void control_stopped(struct control *control)
     for (struct peer *peer = control->peers; peer; peer = next) {
         next = peer->next;
         if (peer->waits_for == WAITS_FOR_STOP)
-            answer(peer, json_pack("{s:b}", "ok", 1));
+            request_answer(peer, json_pack("{s:b}", "ok", 1));
     }
 }
 

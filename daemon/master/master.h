@@ -6,8 +6,9 @@
  *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
  *   children.c     processes: fork, talk, check reaper.c     their end
  *   pool.c         how many workers, pure       scaling.c    and what it takes
- *   control.c      framectl's socket            status.c     what framectl shows
- *   orders.c       who may command, and what notify.c     systemd
+ *   control.c      framectl's socket            requests.c   what comes through it
+ *   orders.c       who may command, and what    status.c     what framectl shows
+ *   notify.c       systemd
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H

@@ -1,0 +1,86 @@
+/* What framectl may ask for, and what is done then. */
+#include "master/requests.h"
+
+#include "master/master.h"
+
+#include <string.h>
+
+void request_refuse(struct peer *peer, const char *why)
+{
+    request_answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", why));
+}
+
+static void do_status(struct peer *peer, const char *words)
+{
+    (void)words;
+    request_answer(peer, status_make(peer->control->master));
+}
+
+static void do_reload(struct peer *peer, const char *words)
+{
+    (void)words;
+    peer->waits_for = WANTS_RELOAD;
+    peer->deadline_ms = 0;
+    master_reload(peer->control->master);
+}
+
+static void do_stop(struct peer *peer, const char *words)
+{
+    (void)words;
+    peer->waits_for = WAITS_FOR_STOP;
+    peer->deadline_ms = 0;
+    master_stop(peer->control->master, false);
+}
+
+static void do_logs_reopen(struct peer *peer, const char *words)
+{
+    (void)words;
+    master_reopen_logs(peer->control->master);
+    request_answer(peer, json_pack("{s:b}", "ok", 1));
+}
+
+static void do_kill_worker(struct peer *peer, const char *words)
+{
+    char error[REASON_SIZE];
+
+    if (order_kill_worker(peer->control->master, words, error, sizeof(error)) < 0)
+        request_refuse(peer, error);
+    else
+        request_answer(peer, json_pack("{s:b}", "ok", 1));
+}
+
+static const struct {
+    const char *word;
+    bool command; /* changes something: not for everybody who may connect */
+    bool takes_words;
+    void (*act)(struct peer *peer, const char *words);
+} requests[] = {
+    {"status", false, false, do_status},
+    {"reload", true, false, do_reload},
+    {"stop", true, false, do_stop},
+    {"logs-reopen", true, false, do_logs_reopen},
+    {"kill-worker", true, true, do_kill_worker},
+};
+
+void request_obey(struct peer *peer, const char *request)
+{
+    size_t length = strcspn(request, " ");
+    const char *words = request[length] ? request + length + 1 : "";
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (strlen(requests[i].word) != length || memcmp(requests[i].word, request, length) != 0 ||
+            (request[length] && !requests[i].takes_words))
+            continue;
+        if (requests[i].command && peer->control->master->stopping)
+            request_refuse(peer, "framed is stopping");
+        else if (requests[i].command && !peer->may_command)
+            request_refuse(peer,
+                           "not permitted: only root, framed's own user, and the group of the "
+                           "control socket may do that");
+        else
+            requests[i].act(peer, words);
+        return;
+    }
+    request_refuse(peer, "unknown request, allowed: status, reload, stop, "
+                         "logs-reopen, kill-worker SERVICE SLOT");
+}
