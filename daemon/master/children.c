@@ -243,6 +243,10 @@ void child_drain(struct child *child, int64_t may_accept)
 {
     uint64_t now = clock_ms();
 
+    if (!child->leaving) {
+        child->leaving = true;
+        pool_let_go(&child->service->pool, child->due);
+    }
     if (child->state == CHILD_STARTING) {
         child_kill(child, "not needed");
         return;
@@ -250,8 +254,6 @@ void child_drain(struct child *child, int64_t may_accept)
     if (child->state == CHILD_READY) {
         child->service->ready--;
         child->state = CHILD_DRAINING;
-        child->leaving = true;
-        pool_let_go(&child->service->pool, child->due);
         child->deadline_ms = now + child->service->config->deadlines.drain_ms + GRACE_MS;
     }
     child->may_accept = may_accept;

@@ -71,6 +71,7 @@ void request_answer(struct peer *peer, json_t *reply)
     peer->reply_length = envelope.head_length + length;
     free(text);
     peer->waits_for = WAITS_FOR_NOTHING;
+    peer->totals = NULL;
     peer->deadline_ms = clock_ms() + PEER_MS;
     push(peer);
 }
@@ -270,7 +271,9 @@ uint64_t control_check(struct control *control, uint64_t now_ms)
 
     for (struct peer *peer = control->peers; peer; peer = next) {
         next = peer->next;
-        if (peer->deadline_ms && now_ms >= peer->deadline_ms)
+        if (peer->totals)
+            request_check(peer);
+        else if (peer->deadline_ms && now_ms >= peer->deadline_ms)
             drop(peer);
         else if (peer->deadline_ms && (!wake_ms || peer->deadline_ms < wake_ms))
             wake_ms = peer->deadline_ms;

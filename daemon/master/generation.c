@@ -207,7 +207,8 @@ static void open_doors(struct master *master, const struct generation *generatio
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         struct child *child = master->children[slot];
 
-        if (child && child->service->generation == generation && child->state == CHILD_READY)
+        if (child && child->service->generation == generation && child->state == CHILD_READY &&
+            !child->service->pool.paused)
             child_serve(child);
     }
 }
@@ -235,6 +236,8 @@ static void commit(struct master *master, struct generation *generation)
     master->current = generation;
     master->next = NULL;
     master->listeners.lookups.closed = true;
+    for (size_t i = 0; i < generation->service_count; i++)
+        scaling_settle(&generation->services[i]);
     open_doors(master, generation);
     if (old) {
         log_change(&settings);

@@ -33,13 +33,23 @@ static void on_interrupt(struct master *master)
     master_stop(master, true);
 }
 
+static void on_more(struct master *master)
+{
+    order_scale_all(master, 1);
+}
+
+static void on_fewer(struct master *master)
+{
+    order_scale_all(master, -1);
+}
+
 /* Each signal and what it does, in one place: what is not here is not blocked either. */
 static const struct {
     int number;
     void (*act)(struct master *master);
 } signal_table[] = {
-    {SIGCHLD, children_reap}, {SIGHUP, master_reload},       {SIGTERM, on_stop},
-    {SIGQUIT, on_stop},       {SIGUSR1, master_reopen_logs}, {SIGINT, on_interrupt},
+    {SIGCHLD, children_reap},      {SIGHUP, master_reload}, {SIGTERM, on_stop}, {SIGQUIT, on_stop},
+    {SIGUSR1, master_reopen_logs}, {SIGINT, on_interrupt},  {SIGTTIN, on_more}, {SIGTTOU, on_fewer},
 };
 #define SIGNAL_COUNT (sizeof(signal_table) / sizeof(signal_table[0]))
 
@@ -52,9 +62,11 @@ static void on_signal(struct watch *watch, uint32_t events)
     (void)events;
     if (read(master->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    /* A hangup that nobody sent is our terminal that has gone. */
+    /* What nobody sent: our terminal has gone, or somebody in our group must not use it. */
     if (info.ssi_signo == SIGHUP && info.ssi_code == SI_KERNEL)
         info.ssi_signo = SIGTERM;
+    if ((info.ssi_signo == SIGTTIN || info.ssi_signo == SIGTTOU) && info.ssi_code == SI_KERNEL)
+        return;
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         if (signal_table[i].number == (int)info.ssi_signo)
             signal_table[i].act(master);
@@ -71,10 +83,8 @@ static int watch_signals(struct master *master)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
     master->file_limit = descriptors_raise_limit();
-    /* Without a meaning yet: they must not end or stop us. */
+    /* Without a meaning yet: it must not end us. */
     signal(SIGUSR2, SIG_IGN);
-    signal(SIGTTIN, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN);
     master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (master->signal_fd < 0)
         return -errno;

@@ -44,6 +44,9 @@ struct totals {
     struct histogram latency; /* theirs too */
     uint64_t started;
     uint64_t crashed;
+    bool drained;                 /* by order: has no workers until it is resumed */
+    char last_error[REASON_SIZE]; /* how the last worker that did not leave in order ended */
+    uint64_t failed_ms;           /* and when; 0: none did */
 };
 
 /* A service as one generation runs it. */
@@ -184,6 +187,8 @@ void master_reload(struct master *master);
 void master_reload_if_wanted(struct master *master);
 /* The reload (or the start) has ended; REASON is NULL when it went well. */
 void master_reloaded(struct master *master, const char *reason);
+/* Notes WHY (NULL: nothing) as it can be shown: the log takes any bytes, JSON does not. */
+void reason_note(char reason[REASON_SIZE], const char *why);
 /* There was nothing to go on with: says why, and leaves. */
 void master_start_failed(struct master *master, const char *reason);
 
@@ -215,6 +220,8 @@ uint64_t children_check(struct master *master, uint64_t now_ms);
 
 /* Makes the pool of SERVICE, whose listeners are bound. 0 or a negative errno. */
 int scaling_init(struct master *master, struct service *service);
+/* Lets the pool of a current generation's SERVICE follow what was ordered: drained or not. */
+void scaling_settle(struct service *service);
 /* Hears of its listeners no more; harmless on a zeroed service. */
 void scaling_deinit(struct service *service);
 /* Brings the pools of GENERATION (or NULL) to what their policy wants; when to look again
@@ -235,6 +242,21 @@ bool order_is_permitted(const struct control *control, int fd);
 /* Kills the worker that WORDS ("SERVICE SLOT") name; its pool replaces it. 0, or a
  * negative errno with a message in ERROR. */
 int order_kill_worker(struct master *master, const char *words, char *error, size_t size);
+/* Makes the pool that WORDS ("SERVICE N", "SERVICE +N", "SERVICE -N") name that large. 0, and how
+ * large it was and is, or a negative errno with a message in ERROR. */
+int order_scale(struct master *master, const char *words, unsigned *before, unsigned *after,
+                char *error, size_t size);
+/* The same, of every service, by the signals' STEP. */
+void order_scale_all(struct master *master, int step);
+/* Lets the workers of SERVICE leave, or has them back. 0 and *TOTALS, or a negative errno with a
+ * message in ERROR. */
+int order_drain(struct master *master, const char *service, bool drain, struct totals **totals,
+                char *error, size_t size);
+/* What has come of it: 1 when it is done, 0 while it is not, or a negative errno with a message. */
+int order_drained(const struct master *master, const struct totals *totals, char *error,
+                  size_t size);
+int order_resumed(const struct master *master, const struct totals *totals, char *error,
+                  size_t size);
 
 /* status.c */
 /* Everything that framectl status shows; the caller's reference. NULL without memory. */

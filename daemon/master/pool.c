@@ -93,8 +93,17 @@ uint64_t pool_wake_ms(const struct pool *pool, uint64_t now_ms)
     return start < pool->look_ms ? start : pool->look_ms;
 }
 
+unsigned pool_surplus(const struct pool *pool)
+{
+    unsigned should = pool->target + relief(pool);
+
+    return pool->alive > should ? pool->alive - should : 0;
+}
+
 bool pool_is_curious(const struct pool *pool, uint64_t now_ms)
 {
+    if (pool->rules.mode == POOL_STATIC || pool->paused)
+        return false;
     return pool->knocked || (pool->look_ms && now_ms >= pool->look_ms);
 }
 
@@ -222,9 +231,37 @@ void pool_exited(struct pool *pool, enum pool_exit how, uint64_t now_ms)
 
 void pool_knocked(struct pool *pool, uint64_t now_ms)
 {
+    if (pool->rules.mode == POOL_STATIC || pool->paused)
+        return;
     pool->knocked = true;
     pool->listens = false;
     pool->look_ms = now_ms;
+}
+
+void pool_resize(struct pool *pool, unsigned max, uint64_t now_ms)
+{
+    pool->rules.max = max;
+    if (pool->paused)
+        return;
+    pool->target = pool->rules.mode == POOL_STATIC ? max : at_most(pool->target, max);
+    pool_knocked(pool, now_ms);
+}
+
+void pool_pause(struct pool *pool)
+{
+    pool->paused = true;
+    pool->target = 0;
+    pool->listens = false;
+    pool->look_ms = 0;
+}
+
+void pool_resume(struct pool *pool, uint64_t now_ms)
+{
+    pool->paused = false;
+    pool->target = first_target(&pool->rules, 0);
+    pool->failures = 0;
+    pool->not_before_ms = 0;
+    pool_knocked(pool, now_ms);
 }
 
 void pool_due(struct pool *pool)

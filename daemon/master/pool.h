@@ -59,6 +59,7 @@ struct pool {
     uint64_t shrunk_ms;     /* when one was last let go */
     bool knocked;           /* since the last look */
     bool listens;           /* wants to hear of a connection that waits */
+    bool paused;            /* nobody is to serve */
 };
 
 /* BEFORE: how many workers the service had; a pool that sizes itself goes on from there. */
@@ -72,6 +73,9 @@ uint64_t pool_wake_ms(const struct pool *pool, uint64_t now_ms);
 
 /* Whether to look at the workers now. */
 bool pool_is_curious(const struct pool *pool, uint64_t now_ms);
+
+/* How many workers there are too many: those are to be let go. */
+unsigned pool_surplus(const struct pool *pool);
 
 /* Sets the target by what is to be seen. True: the one that is idle the longest is to be let go. */
 bool pool_look(struct pool *pool, const struct pool_sight *sight, uint64_t now_ms);
@@ -90,6 +94,12 @@ void pool_undue(struct pool *pool);
 /* A worker, perhaps DUE, was told to leave, and then: it is gone (instead of pool_exited()). */
 void pool_let_go(struct pool *pool, bool due);
 void pool_gone(struct pool *pool);
+
+/* MAX is the rules' from now on. */
+void pool_resize(struct pool *pool, unsigned max, uint64_t now_ms);
+/* Nobody is to start or stay, and then: as at first, and without waiting for failures of before. */
+void pool_pause(struct pool *pool);
+void pool_resume(struct pool *pool, uint64_t now_ms);
 
 /* LIMIT less up to a tenth of it, another part for each NUMBER, so that workers that were started
  * together do not reach it together. */

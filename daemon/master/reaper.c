@@ -25,20 +25,27 @@ static const char *last_peer(const struct child *child, char text[FRAMED_ADDRESS
     return text;
 }
 
+#define CAUSE_SIZE 64
+
+static void describe(int status, char cause[CAUSE_SIZE])
+{
+    if (WIFSIGNALED(status))
+        snprintf(cause, CAUSE_SIZE, "signal %d (%s)%s", WTERMSIG(status),
+                 sigdescr_np(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        snprintf(cause, CAUSE_SIZE, "exit status %d", WEXITSTATUS(status));
+}
+
 static void log_exit(const struct child *child, int status, enum pool_exit how)
 {
-    char cause[64];
+    char cause[CAUSE_SIZE];
     char peer[FRAMED_ADDRESS_TEXT_SIZE];
     int level = how == POOL_LEFT ? LOG_INFO : LOG_WARNING;
     uint64_t now = clock_ms();
     uint64_t since_ms;
     enum slot_state phase = slot_get(&child->master->slots[child->slot], &since_ms);
 
-    if (WIFSIGNALED(status))
-        snprintf(cause, sizeof(cause), "signal %d (%s)%s", WTERMSIG(status),
-                 sigdescr_np(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
-    else
-        snprintf(cause, sizeof(cause), "exit status %d", WEXITSTATUS(status));
+    describe(status, cause);
     log_write(level, "worker-exit",
               LOG_FIELDS(LOG_STR("service", child->service->config->name),
                          LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
@@ -117,6 +124,25 @@ static bool is_bearable(struct service *service, enum pool_exit how)
     return how != POOL_STILLBORN && ++service->lost <= service->pool.target;
 }
 
+/* For those who look, and for who waits for the service to resume. */
+static void note_failure(const struct child *child, int status)
+{
+    struct totals *totals = child->service->totals;
+    char cause[CAUSE_SIZE];
+    char why[REASON_SIZE + 64];
+
+    describe(status, cause);
+    snprintf(why, sizeof(why), "a worker %s: %s",
+             child->killed_for  ? "was killed"
+             : child->was_ready ? "ended"
+                                : "ended before it was ready",
+             child->failure[0]   ? child->failure
+             : child->killed_for ? child->killed_for
+                                 : cause);
+    reason_note(totals->last_error, why);
+    totals->failed_ms = clock_ms();
+}
+
 static void bury(struct master *master, struct child *child, int status)
 {
     struct service *service = child->service;
@@ -130,6 +156,8 @@ static void bury(struct master *master, struct child *child, int status)
         service->ready--;
     if (how == POOL_CRASHED)
         service->totals->crashed++;
+    if (how != POOL_LEFT)
+        note_failure(child, status);
     /* What the worker did not live to count. */
     if (child->killed_for && strcmp(child->killed_for, "request") == 0)
         service->totals->counters.value[CLOSE_REQUEST]++;

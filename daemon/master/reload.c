@@ -135,11 +135,10 @@ void master_start_failed(struct master *master, const char *reason)
     master_stop(master, true);
 }
 
-/* The log takes any bytes, JSON does not. */
-static void note_reason(struct master *master, const char *reason)
+void reason_note(char reason[REASON_SIZE], const char *why)
 {
-    snprintf(master->last_error, sizeof(master->last_error), "%s", reason ? reason : "");
-    for (char *byte = master->last_error; *byte; byte++)
+    snprintf(reason, REASON_SIZE, "%s", why ? why : "");
+    for (char *byte = reason; *byte; byte++)
         if (*byte & 0x80)
             *byte = '?';
 }
@@ -155,7 +154,7 @@ void master_reloaded(struct master *master, const char *reason)
         return;
     }
     master->reloads++;
-    note_reason(master, reason);
+    reason_note(master->last_error, reason);
     if (reason)
         log_error("reload-failed", LOG_STR("reason", reason));
     else

@@ -7,7 +7,10 @@
 
 void request_refuse(struct peer *peer, const char *why)
 {
-    request_answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", why));
+    char text[REASON_SIZE];
+
+    reason_note(text, why); /* it may quote what was asked */
+    request_answer(peer, json_pack("{s:b, s:s}", "ok", 0, "error", text));
 }
 
 static void do_status(struct peer *peer, const char *words)
@@ -49,6 +52,58 @@ static void do_kill_worker(struct peer *peer, const char *words)
         request_answer(peer, json_pack("{s:b}", "ok", 1));
 }
 
+static void do_scale(struct peer *peer, const char *words)
+{
+    char error[REASON_SIZE];
+    unsigned before, after;
+
+    if (order_scale(peer->control->master, words, &before, &after, error, sizeof(error)) < 0)
+        request_refuse(peer, error);
+    else
+        request_answer(peer, json_pack("{s:b, s:i, s:i}", "ok", 1, "before", (int)before, "after",
+                                       (int)after));
+}
+
+static void drain(struct peer *peer, const char *service, bool drain)
+{
+    char error[REASON_SIZE];
+    struct totals *totals;
+
+    if (order_drain(peer->control->master, service, drain, &totals, error, sizeof(error)) < 0) {
+        request_refuse(peer, error);
+        return;
+    }
+    peer->totals = totals;
+    peer->waits_for = drain ? WAITS_FOR_DRAIN : WAITS_FOR_RESUME;
+    peer->deadline_ms = 0;
+}
+
+static void do_drain(struct peer *peer, const char *words)
+{
+    drain(peer, words, true);
+}
+
+static void do_resume(struct peer *peer, const char *words)
+{
+    drain(peer, words, false);
+}
+
+void request_check(struct peer *peer)
+{
+    const struct master *master = peer->control->master;
+    char error[REASON_SIZE];
+    int result = 0;
+
+    if (peer->waits_for == WAITS_FOR_DRAIN)
+        result = order_drained(master, peer->totals, error, sizeof(error));
+    else if (peer->waits_for == WAITS_FOR_RESUME)
+        result = order_resumed(master, peer->totals, error, sizeof(error));
+    if (result < 0)
+        request_refuse(peer, error);
+    else if (result > 0)
+        request_answer(peer, json_pack("{s:b}", "ok", 1));
+}
+
 static const struct {
     const char *word;
     bool command; /* changes something: not for everybody who may connect */
@@ -60,6 +115,9 @@ static const struct {
     {"stop", true, false, do_stop},
     {"logs-reopen", true, false, do_logs_reopen},
     {"kill-worker", true, true, do_kill_worker},
+    {"scale", true, true, do_scale},
+    {"drain", true, true, do_drain},
+    {"resume", true, true, do_resume},
 };
 
 void request_obey(struct peer *peer, const char *request)
@@ -81,6 +139,7 @@ void request_obey(struct peer *peer, const char *request)
             requests[i].act(peer, words);
         return;
     }
-    request_refuse(peer, "unknown request, allowed: status, reload, stop, "
-                         "logs-reopen, kill-worker SERVICE SLOT");
+    request_refuse(peer, "unknown request, allowed: status, reload, stop, logs-reopen, "
+                         "kill-worker SERVICE SLOT, scale SERVICE N|+N|-N, drain SERVICE, "
+                         "resume SERVICE");
 }

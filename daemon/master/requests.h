@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct control;
+struct totals;
 
 #define REQUEST_MAX 256
 
@@ -28,8 +29,11 @@ struct peer {
         WAITS_FOR_NOTHING,
         WANTS_RELOAD,
         WAITS_FOR_RELOAD,
-        WAITS_FOR_STOP
+        WAITS_FOR_STOP,
+        WAITS_FOR_DRAIN,
+        WAITS_FOR_RESUME
     } waits_for;
+    const struct totals *totals; /* of the service that it waits for */
     uint8_t request[REQUEST_MAX];
     size_t request_length;
     uint8_t *reply;
@@ -39,6 +43,9 @@ struct peer {
 
 /* Does what REQUEST says; the peer may be gone then. */
 void request_obey(struct peer *peer, const char *request);
+
+/* Answers PEER if what it waits for has come; it may be gone then. */
+void request_check(struct peer *peer);
 
 /* Sends REPLY, whose reference it takes, or what WHY says; the peer may be gone then. */
 void request_answer(struct peer *peer, json_t *reply);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -83,7 +84,22 @@ int scaling_init(struct master *master, struct service *service)
     };
 
     pool_init(&service->pool, &rules, size_before(master, service));
+    if (service->totals->drained) {
+        pool_pause(&service->pool);
+        service->pool.target = 1; /* to show that it could */
+    }
     return rules.mode == POOL_STATIC ? 0 : hang_bell(master, service);
+}
+
+void scaling_settle(struct service *service)
+{
+    if (service->totals->drained) {
+        pool_pause(&service->pool);
+        if (service->bell.loop)
+            loop_change(&service->bell, 0);
+    } else if (service->pool.paused) {
+        pool_resume(&service->pool, clock_ms());
+    }
 }
 
 void scaling_deinit(struct service *service)
@@ -136,7 +152,7 @@ static void look(struct master *master, struct service *service, uint64_t now_ms
     struct pool_sight sight;
     struct child *longest;
 
-    if (pool->rules.mode == POOL_STATIC || !pool_is_curious(pool, now_ms))
+    if (!pool_is_curious(pool, now_ms))
         return;
     longest = see(master, service, &sight, now_ms);
     if (pool_look(pool, &sight, now_ms))
@@ -146,6 +162,41 @@ static void look(struct master *master, struct service *service, uint64_t now_ms
         log_debug("pool", LOG_STR("service", service->config->name),
                   LOG_INT("target", pool->target), LOG_INT("idle", sight.idle),
                   LOG_STR("waiting", sight.waiting ? "yes" : "no"));
+}
+
+/* First who leaves anyway, then who has not begun, then who has nothing to do. */
+static unsigned usefulness(const struct child *child)
+{
+    uint64_t since_ms;
+
+    if (child->due)
+        return 0;
+    if (child->state == CHILD_STARTING)
+        return 1;
+    return slot_get(&child->master->slots[child->slot], &since_ms) <= SLOT_IDLE ? 2 : 3;
+}
+
+static struct child *least_useful(const struct master *master, const struct service *service)
+{
+    struct child *least = NULL;
+
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+
+        if (child && child->service == service && child->state <= CHILD_READY &&
+            (!least || usefulness(child) <= usefulness(least)))
+            least = child;
+    }
+    return least;
+}
+
+/* Lets go of those that are too many. Where all leave, those who wait are for who comes later. */
+static void shrink(const struct master *master, const struct service *service)
+{
+    struct child *child;
+
+    while (pool_surplus(&service->pool) > 0 && (child = least_useful(master, service)) != NULL)
+        child_drain(child, service->pool.paused ? 0 : ACCEPT_LAST);
 }
 
 static struct child *find_due(const struct master *master, const struct service *service)
@@ -178,6 +229,9 @@ static void start_wanted(struct master *master, struct service *service, uint64_
         result = child_start(master, service);
     if (result < 0) {
         log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
+        snprintf(service->totals->last_error, REASON_SIZE, "cannot start a worker: %s",
+                 log_errno_text(result));
+        service->totals->failed_ms = now_ms;
         pool_started(&service->pool);
         pool_exited(&service->pool, POOL_STILLBORN, now_ms);
     }
@@ -192,6 +246,7 @@ uint64_t scaling_run(struct master *master, struct generation *generation, uint6
 
         if (generation->phase == GENERATION_CURRENT) {
             look(master, service, now_ms);
+            shrink(master, service);
             relieve(master, service);
         }
         start_wanted(master, service, now_ms);

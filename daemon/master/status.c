@@ -117,10 +117,12 @@ static json_t *service_json(const struct master *master, const struct service *s
         json_array_append_new(listen, json_string(service->listeners[i]->text));
     take_census(master, service, &census);
     return json_pack(
-        "{s:s, s:o, s:s, s:s, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, s:o, s:o}",
+        "{s:s, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, s:o, "
+        "s:o}",
         "name", config->name, "listen", listen, "framing", config->framing_name, "handler",
         config_handler_type_name(config->handler.type), "workers", "mode",
-        config_workers_mode_name(config->workers.mode), "limit", (int)config->workers.max, "target",
+        config_workers_mode_name(config->workers.mode), "drained", service->totals->drained,
+        "configured", (int)config->workers.max, "limit", (int)service->pool.rules.max, "target",
         (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
         (int)census.starting, "draining", (int)census.draining, "started",
         (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,

@@ -24,6 +24,10 @@ static const char usage[] =
     "       framectl [-s ADDRESS] reload           load the configuration anew, and wait for it\n"
     "       framectl [-s ADDRESS] stop             finish what is in flight and leave\n"
     "       framectl [-s ADDRESS] logs-reopen      open the log files anew\n"
+    "       framectl [-s ADDRESS] scale SERVICE N|+N|-N\n"
+    "                                              that many workers, more, or fewer\n"
+    "       framectl [-s ADDRESS] drain SERVICE    let its workers finish and leave\n"
+    "       framectl [-s ADDRESS] resume SERVICE   have them back\n"
     "       framectl [-s ADDRESS] kill-worker SERVICE SLOT\n"
     "                                              kill this worker, and replace it\n"
     "\n"
@@ -107,6 +111,31 @@ static int show_stop(const json_t *answer, bool json)
     return EXIT_SUCCESS;
 }
 
+static int show_scale(const json_t *answer, bool json)
+{
+    (void)json;
+    printf("scaled: from %lld to %lld workers, until the next reload or restart\n",
+           (long long)json_integer_value(json_object_get(answer, "before")),
+           (long long)json_integer_value(json_object_get(answer, "after")));
+    return EXIT_SUCCESS;
+}
+
+static int show_drain(const json_t *answer, bool json)
+{
+    (void)answer;
+    (void)json;
+    puts("drained: connections wait until it is resumed");
+    return EXIT_SUCCESS;
+}
+
+static int show_resume(const json_t *answer, bool json)
+{
+    (void)answer;
+    (void)json;
+    puts("resumed");
+    return EXIT_SUCCESS;
+}
+
 static int show_nothing(const json_t *answer, bool json)
 {
     (void)answer;
@@ -118,15 +147,19 @@ static const struct {
     const char *word;
     const char *request;
     int arguments;
+    const char *takes;
     bool takes_json;
     int (*show)(const json_t *answer, bool json);
 } commands[] = {
-    {"status", "status", 0, true, show_status},
-    {"workers", "status", 0, true, show_workers},
-    {"reload", "reload", 0, false, show_reload},
-    {"stop", "stop", 0, false, show_stop},
-    {"logs-reopen", "logs-reopen", 0, false, show_nothing},
-    {"kill-worker", "kill-worker", 2, false, show_nothing},
+    {"status", "status", 0, "takes no arguments", true, show_status},
+    {"workers", "status", 0, "takes no arguments", true, show_workers},
+    {"reload", "reload", 0, "takes no arguments", false, show_reload},
+    {"stop", "stop", 0, "takes no arguments", false, show_stop},
+    {"logs-reopen", "logs-reopen", 0, "takes no arguments", false, show_nothing},
+    {"kill-worker", "kill-worker", 2, "takes SERVICE SLOT", false, show_nothing},
+    {"scale", "scale", 2, "takes SERVICE N|+N|-N", false, show_scale},
+    {"drain", "drain", 1, "takes SERVICE", false, show_drain},
+    {"resume", "resume", 1, "takes SERVICE", false, show_resume},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -161,8 +194,7 @@ static int run(const char *address, int count, char **words, bool json)
     if (json && !commands[i].takes_json)
         return usage_error(words[0], "has no --json");
     if (count - 1 != commands[i].arguments)
-        return usage_error(words[0],
-                           commands[i].arguments ? "takes SERVICE SLOT" : "takes no arguments");
+        return usage_error(words[0], commands[i].takes);
     if (!put_together(commands[i].request, count - 1, words + 1, request))
         return usage_error(words[0], "too long");
     answer = ask(address, request);
@@ -174,6 +206,17 @@ static int run(const char *address, int count, char **words, bool json)
         status = fail(words[0], json_string_value(json_object_get(answer, "error")));
     json_decref(answer);
     return status;
+}
+
+/* How many words may be options: "-1" in "scale SERVICE -1" is none. */
+static int count_options(int argc, char **argv)
+{
+    int count = 0;
+
+    while (count < argc &&
+           !(argv[count][0] == '-' && argv[count][1] >= '0' && argv[count][1] <= '9'))
+        count++;
+    return count;
 }
 
 int main(int argc, char **argv)
@@ -188,12 +231,13 @@ int main(int argc, char **argv)
     const char *address = CONTROL_SOCKET;
     struct framed_address parsed;
     char error[512];
+    int options = count_options(argc, argv);
     bool json = false;
     int option;
 
     if (descriptors_occupy_standard() < 0)
         return EXIT_FAILED;
-    while ((option = getopt_long(argc, argv, "s:Vh", names, NULL)) != -1) {
+    while ((option = getopt_long(options, argv, "s:Vh", names, NULL)) != -1) {
         switch (option) {
         case 's':
             address = optarg;

@@ -76,13 +76,16 @@ static void print_service(const json_t *service, FILE *to)
             text(service, "handler"));
     for (size_t i = 0; i < json_array_size(listen); i++)
         fprintf(to, "  listen    %s\n", json_string_value(json_array_get(listen, i)));
-    fprintf(to, "  workers   %s, %lld of %lld ready, %lld/%lld busy", text(workers, "mode"),
+    fprintf(to, "  workers   %s%s, %lld of %lld ready, %lld/%lld busy", text(workers, "mode"),
+            json_is_true(json_object_get(workers, "drained")) ? ", drained" : "",
             number(workers, "ready"), number(workers, "target"), number(workers, "busy"),
             number(workers, "limit"));
     if (number(workers, "starting"))
         fprintf(to, ", %lld starting", number(workers, "starting"));
     if (number(workers, "draining"))
         fprintf(to, ", %lld draining", number(workers, "draining"));
+    if (number(workers, "limit") != number(workers, "configured"))
+        fprintf(to, ", scaled from %lld", number(workers, "configured"));
     fprintf(to, "; %lld started, %lld crashed\n", number(service, "started"),
             number(service, "crashed"));
     if (number(service, "queue"))

@@ -169,6 +169,9 @@ START_TEST(others_may_look_and_not_command)
     ck_assert(nobody_is_refused("stop"));
     ck_assert(nobody_is_refused("logs-reopen"));
     ck_assert(nobody_is_refused("kill-worker echo 0"));
+    ck_assert(nobody_is_refused("scale echo 1"));
+    ck_assert(nobody_is_refused("drain echo"));
+    ck_assert(nobody_is_refused("resume echo"));
     ck_assert(!nobody_is_refused("status"));
     ck_assert_int_eq(status_number("generation"), 1);
     ck_assert_str_eq(status_word("state"), "running");
