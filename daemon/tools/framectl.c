@@ -146,20 +146,20 @@ static int show_nothing(const json_t *answer, bool json)
 static const struct {
     const char *word;
     const char *request;
-    int arguments;
     const char *takes;
+    int arguments;
     bool takes_json;
     int (*show)(const json_t *answer, bool json);
 } commands[] = {
-    {"status", "status", 0, "takes no arguments", true, show_status},
-    {"workers", "status", 0, "takes no arguments", true, show_workers},
-    {"reload", "reload", 0, "takes no arguments", false, show_reload},
-    {"stop", "stop", 0, "takes no arguments", false, show_stop},
-    {"logs-reopen", "logs-reopen", 0, "takes no arguments", false, show_nothing},
-    {"kill-worker", "kill-worker", 2, "takes SERVICE SLOT", false, show_nothing},
-    {"scale", "scale", 2, "takes SERVICE N|+N|-N", false, show_scale},
-    {"drain", "drain", 1, "takes SERVICE", false, show_drain},
-    {"resume", "resume", 1, "takes SERVICE", false, show_resume},
+    {"status", "status", "takes no arguments", 0, true, show_status},
+    {"workers", "status", "takes no arguments", 0, true, show_workers},
+    {"reload", "reload", "takes no arguments", 0, false, show_reload},
+    {"stop", "stop", "takes no arguments", 0, false, show_stop},
+    {"logs-reopen", "logs-reopen", "takes no arguments", 0, false, show_nothing},
+    {"kill-worker", "kill-worker", "takes SERVICE SLOT", 2, false, show_nothing},
+    {"scale", "scale", "takes SERVICE N|+N|-N", 2, false, show_scale},
+    {"drain", "drain", "takes SERVICE", 1, false, show_drain},
+    {"resume", "resume", "takes SERVICE", 1, false, show_resume},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -220,7 +220,7 @@ START_TEST(who_comes_while_it_is_drained_waits)
     waiting = client_open("unix:$DIR/x.sock", "line");
     client_send(waiting, "when you can");
     reload_well();
-    order("drained", "drain", "it", NULL);
+    status_wait_workers("it", 0);
     shows("static, drained, 0 of 0 ready");
     ck_assert(!framed_client_ready(waiting));
     order("resumed", "resume", "it", NULL);
