@@ -150,8 +150,13 @@ void check_service(struct draft *draft)
 }
 
 /* Port 0 is another port each time. What else overlaps (tcp:*:7000) only bind(2) can tell. */
-static bool same_address(const struct framed_address *a, const struct framed_address *b)
+static bool same_address(const struct listen_config *one, const struct listen_config *other)
 {
+    const struct framed_address *a = &one->address;
+    const struct framed_address *b = &other->address;
+
+    if (one->fd_name || other->fd_name)
+        return one->fd_name && other->fd_name && strcmp(one->fd_name, other->fd_name) == 0;
     if (a->kind != b->kind)
         return false;
     if (a->kind == FRAMED_ADDRESS_TCP)
@@ -161,10 +166,10 @@ static bool same_address(const struct framed_address *a, const struct framed_add
 
 /* The first COUNT addresses of SERVICE. */
 static bool listens_at(const struct service_config *service, size_t count,
-                       const struct framed_address *address)
+                       const struct listen_config *listen)
 {
     for (size_t i = 0; i < count; i++)
-        if (same_address(&service->listen[i], address))
+        if (same_address(&service->listen[i], listen))
             return true;
     return false;
 }
@@ -172,34 +177,33 @@ static bool listens_at(const struct service_config *service, size_t count,
 void check_last_address(struct draft *draft, const struct place *place)
 {
     const struct service_config *service = &draft->service;
-    const struct framed_address *address = &service->listen[service->listen_count - 1];
-    const char *text = service->listen_text[service->listen_count - 1];
+    const struct listen_config *last = &service->listen[service->listen_count - 1];
     const char *owner = NULL;
 
-    if (listens_at(service, service->listen_count - 1, address))
+    if (listens_at(service, service->listen_count - 1, last))
         owner = service->name;
     for (size_t i = 0; i < draft->config->service_count && !owner; i++)
-        if (listens_at(&draft->config->services[i], draft->config->services[i].listen_count,
-                       address))
+        if (listens_at(&draft->config->services[i], draft->config->services[i].listen_count, last))
             owner = draft->config->services[i].name;
     if (owner)
-        report_add(draft->report, place, "found \"%s\" a second time, service \"%s\" has it", text,
-                   owner);
+        report_add(draft->report, place, "found \"%s\" a second time, service \"%s\" has it",
+                   last->text, owner);
 }
 
 static void check_control(struct draft *draft)
 {
     const struct config *config = draft->config;
     struct place place = {.file = config->file, .row = schema_row(KEY_CONTROL)};
-    struct framed_address address;
+    struct listen_config control = {0};
     char error[VALUE_ERROR_SIZE];
 
-    if (!config->control || framed_address_parse(config->control, &address, error, sizeof(error)))
+    if (!config->control ||
+        framed_address_parse(config->control, &control.address, error, sizeof(error)))
         return;
     if (draft->is_given[KEY_CONTROL])
         place = draft->given[KEY_CONTROL];
     for (size_t i = 0; i < config->service_count; i++)
-        if (listens_at(&config->services[i], config->services[i].listen_count, &address))
+        if (listens_at(&config->services[i], config->services[i].listen_count, &control))
             report_add(draft->report, &place, "found \"%s\", which service \"%s\" has already",
                        config->control, config->services[i].name);
 }

@@ -23,8 +23,7 @@ static void free_words(char **words)
 void service_deinit(struct service_config *service)
 {
     for (size_t i = 0; i < service->listen_count; i++)
-        free(service->listen_text[i]);
-    free(service->listen_text);
+        free(service->listen[i].text);
     free(service->listen);
     free(service->name);
     free(service->file);

@@ -81,12 +81,18 @@ struct deadlines_config {
     uint64_t slow_request_ms; /* longer in the handler is worth a line in the log */
 };
 
+/* One address of `listen` */
+struct listen_config {
+    char *text;                    /* as written */
+    const char *fd_name;           /* in TEXT, behind "fd:": sockets that we are passed; or NULL */
+    struct framed_address address; /* what to bind, when there is no FD_NAME */
+};
+
 struct service_config {
     char *name;
     char *file; /* where it stands, for messages */
     unsigned line;
-    struct framed_address *listen;
-    char **listen_text; /* as written, one for each of listen */
+    struct listen_config *listen;
     size_t listen_count;
     char *framing_name; /* as written */
     unsigned framing_line;

@@ -77,7 +77,7 @@ enum value_type {
     VALUE_SIZE,      /* uint64_t, bytes */
     VALUE_TIME,      /* uint64_t, milliseconds; 0 is off */
     VALUE_FRAMING,   /* char *, a framing's text; "" is none */
-    VALUE_ADDRESSES, /* service->listen and listen_text; a list */
+    VALUE_ADDRESSES, /* service->listen; a list */
     VALUE_COMMAND,   /* char **, ended by NULL; a list */
     VALUE_TYPE_COUNT
 };

@@ -1,5 +1,6 @@
 #include "config/values.h"
 
+#include "config/listen.h"
 #include "config/report.h"
 #include "config/units.h"
 
@@ -252,37 +253,23 @@ static int parse_address(const struct schema_row *row, const char *text, void *b
 {
     struct service_config *service = base;
     size_t more = service->listen_count + 1;
-    struct framed_address address;
-    char why[VALUE_ERROR_SIZE] = "";
-    void *grown;
+    struct listen_config *grown = reallocarray(service->listen, more, sizeof(*grown));
+    int result;
 
     (void)row;
-    if (framed_address_parse(text, &address, why, sizeof(why)) < 0) {
-        snprintf(error, VALUE_ERROR_SIZE, "%s", why);
-        return -EINVAL;
-    }
-    if (!(grown = reallocarray(service->listen, more, sizeof(*service->listen))))
+    if (!grown)
         return no_memory(error);
     service->listen = grown;
-    if (!(grown = reallocarray(service->listen_text, more, sizeof(*service->listen_text))))
-        return no_memory(error);
-    service->listen_text = grown;
-    service->listen_text[more - 1] = NULL;
-    if (replace(&service->listen_text[more - 1], text, error) < 0)
-        return -ENOMEM;
-    service->listen[more - 1] = address;
-    service->listen_count = more;
-    return 0;
+    result = listen_parse(text, &grown[more - 1], error, VALUE_ERROR_SIZE);
+    if (result == 0)
+        service->listen_count = more;
+    return result;
 }
 
-static void print_list(char *const *words, size_t number, FILE *to)
+static void print_item(size_t index, const char *word, FILE *to)
 {
-    putc('{', to);
-    for (size_t i = 0; i < number; i++) {
-        fputs(i > 0 ? ", " : "", to);
-        value_print_string(words[i], to);
-    }
-    putc('}', to);
+    fputs(index > 0 ? ", " : "", to);
+    value_print_string(word, to);
 }
 
 static void print_addresses(const struct schema_row *row, const void *base, FILE *to)
@@ -290,7 +277,10 @@ static void print_addresses(const struct schema_row *row, const void *base, FILE
     const struct service_config *service = base;
 
     (void)row;
-    print_list(service->listen_text, service->listen_count, to);
+    putc('{', to);
+    for (size_t i = 0; i < service->listen_count; i++)
+        print_item(i, service->listen[i].text, to);
+    putc('}', to);
 }
 
 static size_t count_words(char *const *words)
@@ -320,7 +310,10 @@ static void print_command(const struct schema_row *row, const void *base, FILE *
 {
     char *const *words = *(char **const *)const_field(row, base);
 
-    print_list(words, count_words(words), to);
+    putc('{', to);
+    for (size_t i = 0; words && words[i]; i++)
+        print_item(i, words[i], to);
+    putc('}', to);
 }
 
 static const struct type types[VALUE_TYPE_COUNT] = {
@@ -337,7 +330,7 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_FRAMING] = {"FRAMING", parse_name, print_name,
                        "a framing such as u32be, line; `framed framings` lists all"},
     [VALUE_ADDRESSES] = {"ADDRESS", parse_address, print_addresses,
-                         "tcp:HOST:PORT, unix:PATH, unix:@NAME"},
+                         "tcp:HOST:PORT, unix:PATH, unix:@NAME, fd:NAME"},
     [VALUE_COMMAND] = {"WORD", parse_command, print_command, "a program and its arguments"},
 };
 

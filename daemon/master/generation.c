@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "master/activation.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,10 +54,27 @@ void generation_free(struct master *master, struct generation *generation)
     free(generation);
 }
 
+/* Adds the sockets of the INDEX-th address. How many, or a negative errno with a message. */
+static int acquire(struct master *master, struct service *service, size_t index, char *error,
+                   size_t size)
+{
+    const struct service_config *config = service->config;
+    const struct listen_config *listen = &config->listen[index];
+    struct listener **found = service->listeners + service->listener_count;
+    char prefix[64];
+
+    if (listen->fd_name)
+        return activation_acquire(&master->listeners, listen->fd_name, found,
+                                  master->listeners.activated, error, size);
+    snprintf(prefix, sizeof(prefix), "%s/%zu/", config->name, index);
+    return listeners_acquire(&master->listeners, &listen->address, prefix,
+                             (int)config->limits.backlog, found, FRAMED_ENDPOINTS_MAX, error, size);
+}
+
 static int bind_service(struct master *master, struct service *service, char *error, size_t size)
 {
     const struct service_config *config = service->config;
-    size_t most = config->listen_count * FRAMED_ENDPOINTS_MAX;
+    size_t most = config->listen_count * FRAMED_ENDPOINTS_MAX + master->listeners.activated;
 
     service->listeners = calloc(most, sizeof(struct listener *));
     service->listener_fds = calloc(most, sizeof(int));
@@ -64,23 +82,17 @@ static int bind_service(struct master *master, struct service *service, char *er
     if (!service->listeners || !service->listener_fds || !service->forsaken)
         return -ENOMEM;
     for (size_t i = 0; i < config->listen_count; i++) {
-        size_t count = service->listener_count;
-        char prefix[64];
         char reason[256] = "out of memory";
-        int got;
+        int got = acquire(master, service, i, reason, sizeof(reason));
 
-        snprintf(prefix, sizeof(prefix), "%s/%zu/", config->name, i);
-        got = listeners_acquire(&master->listeners, &config->listen[i], prefix,
-                                (int)config->limits.backlog, service->listeners + count,
-                                FRAMED_ENDPOINTS_MAX, reason, sizeof(reason));
         if (got < 0) {
             snprintf(error, size, "service \"%s\": listen: %s", config->name, reason);
             return got;
         }
-        service->listener_count += (size_t)got;
+        for (; got > 0; got--, service->listener_count++)
+            service->listener_fds[service->listener_count] =
+                service->listeners[service->listener_count]->fd;
     }
-    for (size_t i = 0; i < service->listener_count; i++)
-        service->listener_fds[i] = service->listeners[i]->fd;
     return 0;
 }
 
@@ -191,9 +203,10 @@ static void settle_listeners(const struct generation *generation)
 
         for (size_t i = 0; i < service->listener_count; i++)
             for (size_t a = 0; a < service->config->listen_count; a++) {
-                const struct framed_address *address = &service->config->listen[a];
+                const struct framed_address *address = &service->config->listen[a].address;
 
-                if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
+                if (!listener_is_activated(service->listeners[i]) &&
+                    address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
                     strcmp(service->listeners[i]->text + strlen("unix:"), address->path) == 0)
                     listener_settle(service->listeners[i], address,
                                     (int)service->config->limits.backlog);
@@ -213,16 +226,26 @@ static void open_doors(struct master *master, const struct generation *generatio
     }
 }
 
-/* Notes the listeners that go with GENERATION. */
-static void find_forsaken(const struct generation *generation)
+/*
+ * Whether nobody will accept from LISTENER once GENERATION has left. When we stop, that is all but
+ * what systemd keeps: who waits there is served by the next framed.
+ */
+static bool is_forsaken(const struct master *master, const struct generation *generation,
+                        const struct listener *listener)
+{
+    if (master->stopping)
+        return !listener_is_activated(listener);
+    return listener_users(listener) == holds(generation, listener);
+}
+
+static void find_forsaken(const struct master *master, const struct generation *generation)
 {
     for (size_t s = 0; s < generation->service_count; s++) {
         const struct service *service = &generation->services[s];
 
         for (size_t i = 0; i < service->listener_count; i++)
             service->forsaken[i] =
-                service->listeners[i]->references == holds(generation, service->listeners[i]) ? '1'
-                                                                                              : '0';
+                is_forsaken(master, generation, service->listeners[i]) ? '1' : '0';
     }
 }
 
@@ -242,10 +265,9 @@ static void commit(struct master *master, struct generation *generation)
     if (old) {
         log_change(&settings);
         settle_listeners(generation);
-        find_forsaken(old);
-        /* Where nobody else will accept, they take all that wait. */
         generation_drain(master, old, ACCEPT_LAST);
     }
+    activation_report_unused(&master->listeners);
     master_reloaded(master, NULL);
 }
 
@@ -273,6 +295,9 @@ void generation_abandon(struct master *master, const char *reason)
 void generation_drain(struct master *master, struct generation *generation, int64_t may_accept)
 {
     generation->phase = GENERATION_LEAVING;
+    /* Where nobody else will accept, they take all that wait. */
+    if (may_accept > 0)
+        find_forsaken(master, generation);
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         struct child *child = master->children[slot];
 

@@ -232,13 +232,23 @@ void listener_close(struct listener *listener)
         unlink(path);
 }
 
-static struct listener *find(const struct listeners *listeners, const char *key)
+struct listener *listeners_find(const struct listeners *listeners, const char *key)
 {
     struct listener *listener = listeners->first;
 
     while (listener && strcmp(listener->key, key) != 0)
         listener = listener->next;
     return listener;
+}
+
+bool listener_is_activated(const struct listener *listener)
+{
+    return strncmp(listener->key, LISTENER_FD_PREFIX, strlen(LISTENER_FD_PREFIX)) == 0;
+}
+
+unsigned listener_users(const struct listener *listener)
+{
+    return listener->references - (listener_is_activated(listener) ? 1 : 0);
 }
 
 /* The sockets' identity: where they are, not who may connect or how many may wait. */
@@ -258,11 +268,11 @@ static struct listener *acquire_one(struct listeners *listeners,
                                     const struct framed_endpoint *endpoint, const char *prefix,
                                     int backlog, int *result, char *error, size_t size)
 {
-    char key[sizeof(((struct listener *)NULL)->key)];
+    char key[LISTENER_KEY_SIZE];
     struct listener *listener;
 
     make_key(address, endpoint, prefix, key, sizeof(key));
-    listener = find(listeners, key);
+    listener = listeners_find(listeners, key);
     if (!listener) {
         listener = calloc(1, sizeof(*listener));
         *result =

@@ -10,13 +10,18 @@
 
 #include <framed/address.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+#define LISTENER_KEY_SIZE (FRAMED_ADDRESS_TEXT_SIZE + 64)
+/* Begins the keys of sockets that systemd made (activation.h), and of no others. */
+#define LISTENER_FD_PREFIX "fd:"
+
 struct listener {
     struct listener *next;
-    char key[FRAMED_ADDRESS_TEXT_SIZE + 64]; /* what makes it the same one */
-    char text[FRAMED_ADDRESS_TEXT_SIZE];     /* the bound address, with the port chosen */
+    char key[LISTENER_KEY_SIZE];         /* what makes it the same one */
+    char text[FRAMED_ADDRESS_TEXT_SIZE]; /* the bound address, with the port chosen */
     int fd;
     unsigned references;
     dev_t device; /* of the socket file that we made, to unlink no other */
@@ -26,6 +31,7 @@ struct listener {
 struct listeners {
     struct listener *first;
     struct lookups lookups;
+    size_t activated; /* how many of them are systemd's */
 };
 
 /*
@@ -35,6 +41,9 @@ struct listeners {
 int listeners_acquire(struct listeners *listeners, const struct framed_address *address,
                       const char *key_prefix, int backlog, struct listener **found, size_t max,
                       char *error, size_t size);
+
+/* The one with that KEY, or NULL. */
+struct listener *listeners_find(const struct listeners *listeners, const char *key);
 
 /* Drops a reference; the last one closes the socket and unlinks its file. */
 void listeners_release(struct listeners *listeners, struct listener *listener);
@@ -46,6 +55,12 @@ void listener_settle(const struct listener *listener, const struct framed_addres
 /* Binds and listens on a Unix ADDRESS outside any table; for the control socket. */
 int listener_open_unix(const struct framed_address *address, int backlog, struct listener *listener,
                        char *error, size_t size);
+
+/* Whether systemd made the socket: its file is not ours, and it stays to the end. */
+bool listener_is_activated(const struct listener *listener);
+
+/* How many references are held by services. */
+unsigned listener_users(const struct listener *listener);
 
 /* The path of a Unix socket's file, or NULL. */
 const char *listener_path(const struct listener *listener);

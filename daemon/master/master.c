@@ -8,6 +8,7 @@
 #include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
+#include "master/activation.h"
 #include "master/pidfile.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 
 /* After "at once", what a worker gets to end its handler's process. */
 #define AT_ONCE_MS 1000
-#define ACCEPT_ALL INT32_MAX
 
 static void on_stop(struct master *master)
 {
@@ -112,10 +112,10 @@ static void stop_at_once(struct master *master)
 static void begin_stop(struct master *master, bool at_once)
 {
     log_notice("stop", LOG_STR("how", at_once ? "at once" : "drain"));
-    notify_stopping();
     master->stopping = true;
     if (master->next && master->current)
         generation_abandon(master, "framed is stopping");
+    notify_phase(master, NOTIFY_STOPPING);
 }
 
 void master_stop(struct master *master, bool at_once)
@@ -128,7 +128,7 @@ void master_stop(struct master *master, bool at_once)
         stop_at_once(master);
     for (struct generation *g = master->generations; g; g = g->next)
         if (g->phase != GENERATION_LEAVING)
-            generation_drain(master, g, at_once ? 0 : ACCEPT_ALL);
+            generation_drain(master, g, at_once ? 0 : ACCEPT_LAST);
 }
 
 void master_reopen_logs(struct master *master)
@@ -153,6 +153,7 @@ static void run(struct master *master)
         wake = clock_earlier(wake, scaling_run(master, master->current, now));
         wake = clock_earlier(wake, scaling_run(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
+        wake = clock_earlier(wake, notify_check(master, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         generation_collect(master);
         master_reload_if_wanted(master);
@@ -217,6 +218,8 @@ static int prepare(struct master *master, struct generation **generation, char *
         control_give(&master->control, &master->identity);
     if (result == 0)
         result = write_pidfile(master, config->pid_file, error, size);
+    if (result == 0)
+        result = activation_take(&master->listeners, error, size);
     if (result < 0) {
         config_free(config);
         return result;
@@ -236,12 +239,17 @@ static int set_up(struct master *master, char *error, size_t size)
     struct generation *generation;
     int result = prepare(master, &generation, error, size);
 
-    return result < 0 ? result : generation_launch(master, generation, error, size);
+    if (result == 0)
+        result = generation_launch(master, generation, error, size);
+    if (result == 0)
+        notify_phase(master, NOTIFY_STARTING);
+    return result;
 }
 
 static void tear_down(struct master *master, const char *pid_file)
 {
     control_close(&master->control);
+    notify_deinit(&master->notify);
     pidfile_close(pid_file, master->pid_fd);
     loop_remove(&master->signals);
     if (master->signal_fd >= 0)
@@ -253,6 +261,7 @@ static void tear_down(struct master *master, const char *pid_file)
         free(master->totals);
         master->totals = next;
     }
+    activation_release(&master->listeners);
     lookup_free(&master->listeners.lookups);
     free(master->children);
     slots_unmap(master->slots, SLOTS_MAX);
@@ -271,6 +280,7 @@ int master_run(const struct master_options *options)
     int result;
 
     proctitle_set("framed: master");
+    notify_init(&master.notify);
     result = set_up(&master, reason, sizeof(reason));
     if (result < 0)
         master_start_failed(&master, reason[0] ? reason : log_errno_text(result));

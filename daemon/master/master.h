@@ -8,7 +8,7 @@
  *   pool.c         how many workers, pure       scaling.c    and what it takes
  *   control.c      framectl's socket            requests.c   what comes through it
  *   orders.c       who may command, and what    status.c     what framectl shows
- *   notify.c       systemd
+ *   activation.c   what systemd passes          notify.c     what systemd hears
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H
@@ -20,6 +20,7 @@
 #include "ipc/role.h"
 #include "master/control.h"
 #include "master/listeners.h"
+#include "master/notify.h"
 #include "master/pool.h"
 
 #include <jansson.h>
@@ -143,6 +144,7 @@ struct master {
     struct generation *next; /* being started */
     struct totals *totals;
     struct control control;
+    struct notify notify;
     uint64_t generation_number;
     uint64_t child_number;
     uint64_t started_ms;
@@ -261,11 +263,5 @@ int order_resumed(const struct master *master, const struct totals *totals, char
 /* status.c */
 /* Everything that framectl status shows; the caller's reference. NULL without memory. */
 json_t *status_make(struct master *master);
-
-/* notify.c: what systemd hears; nothing happens elsewhere. */
-void notify_ready(const struct master *master);
-void notify_reloading(void);
-void notify_stopping(void);
-void notify_status(const struct master *master);
 
 #endif

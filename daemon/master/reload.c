@@ -60,7 +60,7 @@ static void reload_now(struct master *master)
 
     master->reload_wanted = false;
     log_info("reload", LOG_INT("generation", master->generation_number + 1));
-    notify_reloading();
+    notify_phase(master, NOTIFY_RELOADING);
     control_reloading(&master->control);
     result = master->options->load(master->options->context, &config, reason, sizeof(reason));
     if (result == 0) {
@@ -110,10 +110,14 @@ static void log_listeners(const struct master *master)
     for (size_t s = 0; s < master->current->service_count; s++) {
         const struct service *service = &master->current->services[s];
 
-        for (size_t i = 0; i < service->listener_count; i++)
+        for (size_t i = 0; i < service->listener_count; i++) {
+            const struct listener *listener = service->listeners[i];
+
             log_info("listen", LOG_STR("service", service->config->name),
-                     LOG_STR("address", service->listeners[i]->text),
-                     LOG_STR("framing", service->config->framing_name));
+                     LOG_STR("address", listener->text),
+                     LOG_STR("framing", service->config->framing_name),
+                     LOG_STR("activated", listener_is_activated(listener) ? listener->key : NULL));
+        }
     }
 }
 
@@ -123,16 +127,9 @@ static void started(struct master *master)
     log_notice("start", LOG_STR("version", FRAMED_VERSION), LOG_INT("pid", getpid()),
                LOG_INT("services", master->current->service_count),
                LOG_INT("start_ms", clock_ms() - master->started_ms));
-    notify_ready(master);
+    notify_phase(master, NOTIFY_RUNNING);
     if (master->options->announce)
         announce(master);
-}
-
-void master_start_failed(struct master *master, const char *reason)
-{
-    log_error("start-failed", LOG_STR("reason", reason));
-    master->exit_status = EXIT_FAILURE;
-    master_stop(master, true);
 }
 
 void reason_note(char reason[REASON_SIZE], const char *why)
@@ -141,6 +138,14 @@ void reason_note(char reason[REASON_SIZE], const char *why)
     for (char *byte = reason; *byte; byte++)
         if (*byte & 0x80)
             *byte = '?';
+}
+
+void master_start_failed(struct master *master, const char *reason)
+{
+    log_error("start-failed", LOG_STR("reason", reason));
+    reason_note(master->last_error, reason);
+    master->exit_status = EXIT_FAILURE;
+    master_stop(master, true);
 }
 
 void master_reloaded(struct master *master, const char *reason)
@@ -160,6 +165,6 @@ void master_reloaded(struct master *master, const char *reason)
     else
         log_notice("reloaded", LOG_INT("generation", master->generation_number));
     if (!master->stopping)
-        notify_ready(master);
+        notify_phase(master, NOTIFY_RUNNING);
     control_reloaded(&master->control, reason ? master->last_error : NULL);
 }

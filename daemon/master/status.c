@@ -107,27 +107,40 @@ static json_t *latency_json(const struct histogram *latency)
                      (json_int_t)latency->max_us);
 }
 
+/* Where it listens; ACTIVATED gets which of these sockets came by which name. */
+static json_t *listen_json(const struct service *service, json_t *activated)
+{
+    json_t *listen = json_array();
+
+    for (size_t i = 0; i < service->listener_count; i++) {
+        const struct listener *listener = service->listeners[i];
+
+        json_array_append_new(listen, json_string(listener->text));
+        if (listener_is_activated(listener))
+            json_object_set_new(activated, listener->text, json_string(listener->key));
+    }
+    return listen;
+}
+
 static json_t *service_json(const struct master *master, const struct service *service)
 {
     const struct service_config *config = service->config;
-    json_t *listen = json_array();
+    json_t *activated = json_object();
     struct census census;
 
-    for (size_t i = 0; i < service->listener_count; i++)
-        json_array_append_new(listen, json_string(service->listeners[i]->text));
     take_census(master, service, &census);
     return json_pack(
-        "{s:s, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, s:o, "
-        "s:o}",
-        "name", config->name, "listen", listen, "framing", config->framing_name, "handler",
-        config_handler_type_name(config->handler.type), "workers", "mode",
-        config_workers_mode_name(config->workers.mode), "drained", service->totals->drained,
-        "configured", (int)config->workers.max, "limit", (int)service->pool.rules.max, "target",
-        (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
-        (int)census.starting, "draining", (int)census.draining, "started",
-        (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,
-        "queue", queue_depth(service), "latency_us", latency_json(&census.latency), "counters",
-        counters_json(&census.counters));
+        "{s:s, s:o, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, "
+        "s:o, s:o}",
+        "name", config->name, "listen", listen_json(service, activated), "activated", activated,
+        "framing", config->framing_name, "handler", config_handler_type_name(config->handler.type),
+        "workers", "mode", config_workers_mode_name(config->workers.mode), "drained",
+        service->totals->drained, "configured", (int)config->workers.max, "limit",
+        (int)service->pool.rules.max, "target", (int)service->pool.target, "ready",
+        (int)census.ready, "busy", (int)census.busy, "starting", (int)census.starting, "draining",
+        (int)census.draining, "started", (json_int_t)service->totals->started, "crashed",
+        (json_int_t)service->totals->crashed, "queue", queue_depth(service), "latency_us",
+        latency_json(&census.latency), "counters", counters_json(&census.counters));
 }
 
 json_t *status_make(struct master *master)

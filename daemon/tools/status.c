@@ -66,16 +66,28 @@ static void print_latency(const json_t *latency, FILE *to)
     putc('\n', to);
 }
 
+static void print_listen(const json_t *service, FILE *to)
+{
+    const json_t *listen = json_object_get(service, "listen");
+    const json_t *activated = json_object_get(service, "activated");
+
+    for (size_t i = 0; i < json_array_size(listen); i++) {
+        const char *address = json_string_value(json_array_get(listen, i));
+        const char *name = json_string_value(json_object_get(activated, address));
+
+        fprintf(to, "  listen    %s%s%s%s\n", address, name ? " (" : "", name ? name : "",
+                name ? ")" : "");
+    }
+}
+
 static void print_service(const json_t *service, FILE *to)
 {
     const json_t *workers = json_object_get(service, "workers");
     const json_t *counters = json_object_get(service, "counters");
-    const json_t *listen = json_object_get(service, "listen");
 
     fprintf(to, "\nservice %s: %s, handler %s\n", text(service, "name"), text(service, "framing"),
             text(service, "handler"));
-    for (size_t i = 0; i < json_array_size(listen); i++)
-        fprintf(to, "  listen    %s\n", json_string_value(json_array_get(listen, i)));
+    print_listen(service, to);
     fprintf(to, "  workers   %s%s, %lld of %lld ready, %lld/%lld busy", text(workers, "mode"),
             json_is_true(json_object_get(workers, "drained")) ? ", drained" : "",
             number(workers, "ready"), number(workers, "target"), number(workers, "busy"),

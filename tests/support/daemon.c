@@ -22,11 +22,17 @@ static struct {
     char directory[64];
     pid_t pid; /* 0: none runs */
     int guard_fd;
+    daemon_prepare *prepare;
 } self;
 
 pid_t daemon_pid(void)
 {
     return self.pid;
+}
+
+void daemon_prepare_with(daemon_prepare *prepare)
+{
+    self.prepare = prepare;
 }
 
 const char *daemon_control(void)
@@ -176,6 +182,8 @@ static void run_child(const char *const *arguments, int err_fd)
     dup2(err_fd, STDERR_FILENO);
     for (size_t i = 0; arguments[i] && count < ARGUMENTS_MAX - 1; i++)
         words[count++] = strdup(expand(arguments[i]));
+    if (self.prepare)
+        self.prepare();
     process_exec(words);
 }
 

@@ -47,6 +47,10 @@ const char *daemon_address(const char *service, size_t index);
 /* "unix:$DIR/control.sock". */
 const char *daemon_control(void);
 
+/* Called in the child that is about to become framed: for what it is to find when it starts. */
+typedef void daemon_prepare(void);
+void daemon_prepare_with(daemon_prepare *prepare);
+
 pid_t daemon_pid(void);
 
 /* Waits for framed's end, at most BOUND_MS: its exit status, 128 and the signal when killed. */

@@ -76,9 +76,9 @@ START_TEST(every_key_is_read)
     ck_assert_ptr_null(config_find_service(config, "a"));
     ck_assert_uint_eq(service->line, 8);
     ck_assert_uint_eq(service->listen_count, 3);
-    ck_assert_str_eq(service->listen_text[1], "unix:/x,mode=0600");
-    ck_assert_uint_eq(service->listen[1].mode, 0600);
-    ck_assert_str_eq(service->listen[2].path, "y");
+    ck_assert_str_eq(service->listen[1].text, "unix:/x,mode=0600");
+    ck_assert_uint_eq(service->listen[1].address.mode, 0600);
+    ck_assert_str_eq(service->listen[2].address.path, "y");
     ck_assert_int_eq(service->handler.type, HANDLER_COMMAND);
     ck_assert_str_eq(service->handler.command[0], "a");
     ck_assert_str_eq(service->handler.command[1], "");
@@ -160,10 +160,10 @@ START_TEST(the_environment_is_put_in)
     write_file("c", "service e { listen = {\"${FRAMED_TEST}\", \"${FRAMED_NONE:-unix:@f}\",\n"
                     "'unix:@${FRAMED_TEST}', \"unix:@\\${g}\"} " ECHO " }\n");
     config = load_good("c");
-    ck_assert_str_eq(config->services[0].listen_text[0], "unix:@e");
-    ck_assert_str_eq(config->services[0].listen_text[1], "unix:@f");
-    ck_assert_str_eq(config->services[0].listen_text[2], "unix:@${FRAMED_TEST}");
-    ck_assert_str_eq(config->services[0].listen_text[3], "unix:@${g}");
+    ck_assert_str_eq(config->services[0].listen[0].text, "unix:@e");
+    ck_assert_str_eq(config->services[0].listen[1].text, "unix:@f");
+    ck_assert_str_eq(config->services[0].listen[2].text, "unix:@${FRAMED_TEST}");
+    ck_assert_str_eq(config->services[0].listen[3].text, "unix:@${g}");
     check_round_trip(config);
 }
 END_TEST

@@ -121,7 +121,7 @@ START_TEST(the_sample_is_one_service_at_all_defaults)
     ck_assert_uint_eq(sample->service_count, 1);
     ck_assert_ptr_nonnull(echo);
     ck_assert_uint_eq(echo->listen_count, 1);
-    ck_assert_str_eq(echo->listen_text[0], "tcp:127.0.0.1:7000");
+    ck_assert_str_eq(echo->listen[0].text, "tcp:127.0.0.1:7000");
     ck_assert_int_eq(echo->handler.type, HANDLER_BUILTIN);
     ck_assert_int_eq(echo->handler.builtin, BUILTIN_ECHO);
     config_free(sample);
@@ -257,8 +257,8 @@ START_TEST(the_quickstart_is_right)
 
     ck_assert_str_eq(config->control, "unix:/tmp/framed-quickstart/control.sock,mode=0600");
     ck_assert(echo && upper);
-    ck_assert_str_eq(echo->listen_text[0], "tcp:127.0.0.1:7000");
-    ck_assert_str_eq(upper->listen_text[0], "tcp:127.0.0.1:7001");
+    ck_assert_str_eq(echo->listen[0].text, "tcp:127.0.0.1:7000");
+    ck_assert_str_eq(upper->listen[0].text, "tcp:127.0.0.1:7001");
     ck_assert_uint_eq(echo->workers.max, 2);
     ck_assert_uint_eq(upper->workers.max, 2);
     ck_assert_int_eq(config_check_files(config, error, sizeof(error)), 0);

@@ -102,10 +102,9 @@ static const struct {
     {"", "@/c: no service, allowed: service NAME { ... }"},
     {"# nothing\n", "@/c: no service, allowed: service NAME { ... }"},
     {"\nservice a { }\n",
-     "@/c:2: service \"a\": listen: missing, allowed: tcp:HOST:PORT, unix:PATH, unix:@NAME\n"
+     "@/c:2: service \"a\": listen: missing, allowed: tcp:HOST:PORT, unix:PATH, unix:@NAME, "
+     "fd:NAME\n"
      "@/c:2: service \"a\": handler: missing, allowed: one of builtin, module, command"},
-    {"service a {\n listen = {}\n handler { builtin = echo } }\n",
-     "@/c:1: service \"a\": listen: missing, allowed: tcp:HOST:PORT, unix:PATH, unix:@NAME"},
     {LISTENING("    handler {\n        builtin = echo\n        command = cat\n    }"),
      "@/c:5: service \"echo\": handler.command: there is a builtin already, allowed: one of "
      "builtin, module, command"},
