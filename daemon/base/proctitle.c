@@ -13,29 +13,26 @@ static struct {
     char **arguments; /* the copy: used to the end, and held here for the leak checkers */
 } room;
 
-static void free_vector(char **vector)
-{
-    for (char **string = vector; string && *string; string++)
-        free(*string);
-    free(vector);
-}
-
-/* A copy of the vector and of its strings, made to last for the process's life. */
+/* A copy of the vector and of its strings, made to last for the process's life: one block, so that
+ * an unsetenv(3) loses nothing. */
 static char **copy_vector(char **vector)
 {
     size_t count = 0;
+    size_t size = sizeof(*vector);
     char **copy;
+    char *text;
 
-    while (vector[count])
-        count++;
-    copy = calloc(count + 1, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = strdup(vector[i]);
-        if (!copy[i]) {
-            free_vector(copy);
-            return NULL;
-        }
+    for (; vector[count]; count++)
+        size += sizeof(*vector) + strlen(vector[count]) + 1;
+    copy = malloc(size);
+    if (!copy)
+        return NULL;
+    text = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = text;
+        text = stpcpy(text, vector[i]) + 1;
     }
+    copy[count] = NULL;
     return copy;
 }
 
@@ -60,8 +57,8 @@ int proctitle_init(int argc, char **argv, char ***argv_copy)
     size_t size = argc > 0 ? contiguous(argv, argv[0]) : 0;
 
     if (!arguments || !environment) {
-        free_vector(arguments);
-        free_vector(environment);
+        free(arguments);
+        free(environment);
         return -ENOMEM;
     }
     if (argc > 0) {
