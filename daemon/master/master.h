@@ -154,6 +154,7 @@ struct master {
     bool at_once;
     int exit_status;
     char last_error[REASON_SIZE]; /* of the last reload; empty: it went well */
+    uint64_t reloaded_ms;         /* when that was */
     uint64_t reloads;
 };
 

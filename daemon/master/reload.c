@@ -159,6 +159,7 @@ void master_reloaded(struct master *master, const char *reason)
         return;
     }
     master->reloads++;
+    master->reloaded_ms = clock_ms();
     reason_note(master->last_error, reason);
     if (reason)
         log_error("reload-failed", LOG_STR("reason", reason));

@@ -2,6 +2,7 @@
 #include "master/master.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "config/config.h"
 
 #include <netinet/in.h>
@@ -31,6 +32,33 @@ static const char *child_state_word(enum child_state state)
     };
 
     return words[state];
+}
+
+/* Whom it serves, as far as that can be told without asking it; "": nobody, or over a Unix socket.
+ */
+static const char *peer_text(const struct child *child, char text[FRAMED_ADDRESS_TEXT_SIZE])
+{
+    struct sockaddr_in6 peer;
+    socklen_t length = slot_last_peer(&child->master->slots[child->slot], &peer);
+
+    text[0] = '\0';
+    if (length > 0)
+        framed_address_format((const struct sockaddr *)&peer, length, text,
+                              FRAMED_ADDRESS_TEXT_SIZE);
+    return text;
+}
+
+/* A worker is ours until we bury it: its pid is nobody else's. Of its program that is only nearly
+ * so, which makes a number wrong for a moment. */
+static void add_details(json_t *worker, const struct child *child)
+{
+    char peer[FRAMED_ADDRESS_TEXT_SIZE];
+
+    json_object_set_new(worker, "peer", json_string(peer_text(child, peer)));
+    json_object_set_new(worker, "rss", json_integer((json_int_t)memory_resident(child->pid)));
+    json_object_set_new(
+        worker, "handler_rss",
+        json_integer(child->group > 0 ? (json_int_t)memory_resident(child->group) : 0));
 }
 
 /* A consistent snapshot, or, marked stale, the last one that was to be had. */
@@ -143,24 +171,53 @@ static json_t *service_json(const struct master *master, const struct service *s
         latency_json(&census.latency), "counters", counters_json(&census.counters));
 }
 
+/* Nothing where nothing went wrong. */
+static void add_last_error(json_t *object, const char *why, uint64_t since_ms, uint64_t now_ms)
+{
+    json_object_set_new(object, "last_error", json_string(why));
+    if (why[0])
+        json_object_set_new(object, "last_error_ago_ms",
+                            json_integer((json_int_t)(now_ms - since_ms)));
+}
+
+static json_t *services_json(const struct master *master, uint64_t now_ms)
+{
+    const struct generation *current = master->current;
+    json_t *services = json_array();
+
+    for (size_t i = 0; current && i < current->service_count; i++) {
+        const struct totals *totals = current->services[i].totals;
+        json_t *service = service_json(master, &current->services[i]);
+
+        add_last_error(service, totals->last_error, totals->failed_ms, now_ms);
+        json_array_append_new(services, service);
+    }
+    return services;
+}
+
 json_t *status_make(struct master *master)
 {
-    json_t *services = json_array();
     json_t *workers = json_array();
+    json_t *status;
     uint64_t now = clock_ms();
 
     /* First the workers: that brings their snapshots up to date for the sums. */
-    for (unsigned slot = 0; slot < master->slots_used; slot++)
-        if (master->children[slot])
-            json_array_append_new(workers, child_json(master->children[slot], now));
-    for (size_t i = 0; master->current && i < master->current->service_count; i++)
-        json_array_append_new(services, service_json(master, &master->current->services[i]));
-    return json_pack("{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:s, s:o, s:o}", "ok", 1, "version",
-                     FRAMED_VERSION, "pid", (int)getpid(), "state",
-                     master->stopping ? "stopping"
-                     : master->next   ? "reloading"
-                                      : "running",
-                     "uptime_ms", (json_int_t)(now - master->started_ms), "generation",
-                     (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads,
-                     "last_error", master->last_error, "services", services, "workers", workers);
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        json_t *worker = master->children[slot] ? child_json(master->children[slot], now) : NULL;
+
+        if (worker)
+            add_details(worker, master->children[slot]);
+        json_array_append_new(workers, worker);
+    }
+    status = json_pack(
+        "{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "ok", 1, "version", FRAMED_VERSION,
+        "pid", (int)getpid(), "state",
+        master->stopping ? "stopping"
+        : master->next   ? "reloading"
+                         : "running",
+        "monotonic_ms", (json_int_t)now, "uptime_ms", (json_int_t)(now - master->started_ms),
+        "generation", (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads,
+        "services", services_json(master, now), "workers", workers);
+    add_last_error(status, master->last_error, master->reloaded_ms, now);
+    return status;
 }

@@ -1,17 +1,18 @@
 /* framectl: asks a running framed, through its control socket. */
 #include "base/descriptors.h"
+#include "tools/ask.h"
 #include "tools/status.h"
+#include "tools/table.h"
 
 #include <framed/address.h>
-#include <framed/client.h>
 
-#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum exit_code {
     EXIT_FAILED = 1,
@@ -37,129 +38,123 @@ static const char usage[] =
 
 /* No bound: a reload takes as long as the slowest handler may take to start. */
 #define ANSWER_MS 0
+/* What rates are taken over. */
+#define SAMPLE_MS 500
 /* As much as framed reads, without the length before it. */
 #define REQUEST_SIZE 250
 
 static int fail(const char *what, const char *why)
 {
-    fprintf(stderr, "framectl: %s: %s\n", what, why);
+    char text[2048];
+
+    snprintf(text, sizeof(text), "%s", why);
+    table_clean(text);
+    fprintf(stderr, "framectl: %s: %s\n", what, text);
     return EXIT_FAILED;
 }
 
-/* The answer to WORD, for the caller to release; NULL after a message. */
-static json_t *ask(const char *address, const char *word)
-{
-    struct framed_client *client = NULL;
-    char error[512];
-    json_error_t json_error;
-    json_t *answer = NULL;
-    const void *data;
-    size_t length;
-    int result = framed_client_open(address, "u32be", FRAMED_MESSAGE_LIMIT, ANSWER_MS, &client,
-                                    error, sizeof(error));
+/* What a command has got, to be shown. */
+struct reply {
+    const json_t *answer;
+    const json_t *before; /* what it was a moment ago; NULL: nobody asked */
+    bool json;
+};
 
-    if (result < 0) {
-        fprintf(stderr, "framectl: %s (is framed running, with this control socket?)\n", error);
-        return NULL;
-    }
-    result = framed_client_call(client, word, strlen(word), &data, &length);
-    if (result == 0)
-        answer = json_loadb(data, length, 0, &json_error);
-    if (!answer)
-        fail(word, result == 0          ? "the answer is not JSON"
-                   : result == -ENODATA ? "framed ended before it answered"
-                   : result < 0         ? strerrordesc_np(-result)
-                                        : framed_verdict_word(result));
-    framed_client_free(client);
-    return answer;
+static void print_status(const void *context, FILE *to)
+{
+    const struct reply *reply = context;
+
+    status_print(reply->answer, reply->before, to);
 }
 
-static int show(const json_t *answer, bool json, void (*print)(const json_t *status, FILE *to))
+static void print_workers(const void *context, FILE *to)
 {
-    if (json) {
-        json_dumpf(answer, stdout, JSON_INDENT(2));
+    const struct reply *reply = context;
+
+    table_workers(reply->answer, TABLE_BY_SLOT, to);
+}
+
+static int show(const struct reply *reply, const json_t *all, table_print *print)
+{
+    char *text = reply->json ? json_dumps(all, JSON_INDENT(2)) : table_collect(print, reply);
+
+    if (!text)
+        return fail("output", "out of memory");
+    fputs(text, stdout);
+    if (reply->json)
         putchar('\n');
-    } else {
-        print(answer, stdout);
-    }
+    free(text);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
-static int show_status(const json_t *answer, bool json)
+static int show_status(const struct reply *reply)
 {
-    return show(answer, json, status_print);
+    return show(reply, reply->answer, print_status);
 }
 
-static int show_workers(const json_t *answer, bool json)
+static int show_workers(const struct reply *reply)
 {
-    return show(json ? json_object_get(answer, "workers") : answer, json, status_print_workers);
+    return show(reply, json_object_get(reply->answer, "workers"), print_workers);
 }
 
-static int show_reload(const json_t *answer, bool json)
+static int show_reload(const struct reply *reply)
 {
-    (void)json;
-    printf("reloaded: generation %lld\n",
-           (long long)json_integer_value(json_object_get(answer, "generation")));
+    printf("reloaded: generation %lld\n", table_number(reply->answer, "generation"));
     return EXIT_SUCCESS;
 }
 
-static int show_stop(const json_t *answer, bool json)
+static int show_stop(const struct reply *reply)
 {
-    (void)answer;
-    (void)json;
+    (void)reply;
     puts("stopped");
     return EXIT_SUCCESS;
 }
 
-static int show_scale(const json_t *answer, bool json)
+static int show_scale(const struct reply *reply)
 {
-    (void)json;
     printf("scaled: from %lld to %lld workers, until the next reload or restart\n",
-           (long long)json_integer_value(json_object_get(answer, "before")),
-           (long long)json_integer_value(json_object_get(answer, "after")));
+           table_number(reply->answer, "before"), table_number(reply->answer, "after"));
     return EXIT_SUCCESS;
 }
 
-static int show_drain(const json_t *answer, bool json)
+static int show_drain(const struct reply *reply)
 {
-    (void)answer;
-    (void)json;
+    (void)reply;
     puts("drained: connections wait until it is resumed");
     return EXIT_SUCCESS;
 }
 
-static int show_resume(const json_t *answer, bool json)
+static int show_resume(const struct reply *reply)
 {
-    (void)answer;
-    (void)json;
+    (void)reply;
     puts("resumed");
     return EXIT_SUCCESS;
 }
 
-static int show_nothing(const json_t *answer, bool json)
+static int show_nothing(const struct reply *reply)
 {
-    (void)answer;
-    (void)json;
+    (void)reply;
     return EXIT_SUCCESS;
 }
 
-static const struct {
+static const struct command {
     const char *word;
     const char *request;
     const char *takes;
     int arguments;
     bool takes_json;
-    int (*show)(const json_t *answer, bool json);
+    bool has_rates; /* is asked for twice */
+    int (*show)(const struct reply *reply);
 } commands[] = {
-    {"status", "status", "takes no arguments", 0, true, show_status},
-    {"workers", "status", "takes no arguments", 0, true, show_workers},
-    {"reload", "reload", "takes no arguments", 0, false, show_reload},
-    {"stop", "stop", "takes no arguments", 0, false, show_stop},
-    {"logs-reopen", "logs-reopen", "takes no arguments", 0, false, show_nothing},
-    {"kill-worker", "kill-worker", "takes SERVICE SLOT", 2, false, show_nothing},
-    {"scale", "scale", "takes SERVICE N|+N|-N", 2, false, show_scale},
-    {"drain", "drain", "takes SERVICE", 1, false, show_drain},
-    {"resume", "resume", "takes SERVICE", 1, false, show_resume},
+    {"status", "status", "takes no arguments", 0, true, true, show_status},
+    {"workers", "status", "takes no arguments", 0, true, false, show_workers},
+    {"reload", "reload", "takes no arguments", 0, false, false, show_reload},
+    {"stop", "stop", "takes no arguments", 0, false, false, show_stop},
+    {"logs-reopen", "logs-reopen", "takes no arguments", 0, false, false, show_nothing},
+    {"kill-worker", "kill-worker", "takes SERVICE SLOT", 2, false, false, show_nothing},
+    {"scale", "scale", "takes SERVICE N|+N|-N", 2, false, false, show_scale},
+    {"drain", "drain", "takes SERVICE", 1, false, false, show_drain},
+    {"resume", "resume", "takes SERVICE", 1, false, false, show_resume},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -180,11 +175,43 @@ static int usage_error(const char *word, const char *why)
     return EXIT_USAGE;
 }
 
+static json_t *ask_or_tell(const char *address, const char *request)
+{
+    char error[512];
+    json_t *answer = ask(address, request, ANSWER_MS, error, sizeof(error));
+
+    if (!answer)
+        fprintf(stderr, "framectl: %s\n", error);
+    return answer;
+}
+
+static int act(const struct command *command, const char *address, const char *request, bool json)
+{
+    const struct timespec moment = {.tv_nsec = SAMPLE_MS * 1000000L};
+    struct reply reply = {.json = json};
+    json_t *before = NULL;
+    json_t *answer = ask_or_tell(address, request);
+    int status = EXIT_FAILED;
+
+    if (answer && command->has_rates && !json) {
+        nanosleep(&moment, NULL);
+        before = answer;
+        answer = ask_or_tell(address, request);
+    }
+    reply.answer = answer;
+    reply.before = before;
+    if (answer && table_flag(answer, "ok"))
+        status = command->show(&reply);
+    else if (answer)
+        status = fail(command->word, table_text(answer, "error"));
+    json_decref(before);
+    json_decref(answer);
+    return status;
+}
+
 static int run(const char *address, int count, char **words, bool json)
 {
     char request[REQUEST_SIZE];
-    json_t *answer;
-    int status;
     size_t i = 0;
 
     while (i < COMMANDS && strcmp(commands[i].word, words[0]) != 0)
@@ -197,15 +224,7 @@ static int run(const char *address, int count, char **words, bool json)
         return usage_error(words[0], commands[i].takes);
     if (!put_together(commands[i].request, count - 1, words + 1, request))
         return usage_error(words[0], "too long");
-    answer = ask(address, request);
-    if (!answer)
-        return EXIT_FAILED;
-    if (json_is_true(json_object_get(answer, "ok")))
-        status = commands[i].show(answer, json);
-    else
-        status = fail(words[0], json_string_value(json_object_get(answer, "error")));
-    json_decref(answer);
-    return status;
+    return act(&commands[i], address, request, json);
 }
 
 /* How many words may be options: "-1" in "scale SERVICE -1" is none. */

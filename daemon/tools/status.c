@@ -1,40 +1,6 @@
 #include "tools/status.h"
 
-#include <string.h>
-
-static long long number(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-
-    return value ? value : "";
-}
-
-static void print_age(long long ms, FILE *to)
-{
-    long long s = ms / 1000;
-
-    if (s < 60)
-        fprintf(to, "%lld.%llds", s, ms % 1000 / 100);
-    else if (s < 3600)
-        fprintf(to, "%lldm%02llds", s / 60, s % 60);
-    else
-        fprintf(to, "%lldh%02lldm", s / 3600, s % 3600 / 60);
-}
-
-static void print_head(const json_t *status, FILE *to)
-{
-    fprintf(to, "framed %s, pid %lld, %s, up ", text(status, "version"), number(status, "pid"),
-            text(status, "state"));
-    print_age(number(status, "uptime_ms"), to);
-    fprintf(to, ", generation %lld\n", number(status, "generation"));
-    if (text(status, "last_error")[0])
-        fprintf(to, "last reload failed: %s\n", text(status, "last_error"));
-}
+#include "tools/table.h"
 
 /* Why connections ended, those reasons that there were. */
 static void print_closed(json_t *closed, FILE *to)
@@ -58,11 +24,12 @@ static void print_latency(const json_t *latency, FILE *to)
 {
     static const char *const keys[] = {"p50", "p90", "p99", "max"};
 
-    if (number(latency, "count") == 0)
+    if (table_number(latency, "count") == 0)
         return;
     fputs("  latency  ", to);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        fprintf(to, "%s %s %.3f ms", i ? "," : "", keys[i], (double)number(latency, keys[i]) / 1e3);
+        fprintf(to, "%s %s %.3f ms", i ? "," : "", keys[i],
+                (double)table_number(latency, keys[i]) / 1e3);
     putc('\n', to);
 }
 
@@ -80,65 +47,68 @@ static void print_listen(const json_t *service, FILE *to)
     }
 }
 
-static void print_service(const json_t *service, FILE *to)
+/* Since BEFORE. */
+static void print_rates(const json_t *status, const json_t *before, const json_t *service, FILE *to)
+{
+    double connections, messages;
+
+    if (table_rate(status, before, service, "connections", &connections) &&
+        table_rate(status, before, service, "messages", &messages))
+        fprintf(to, "  rates     %.1f connections, %.1f messages a second\n", connections,
+                messages);
+}
+
+static void print_error(const json_t *service, FILE *to)
+{
+    char age[TABLE_AGE_SIZE];
+
+    if (table_text(service, "last_error")[0])
+        fprintf(to, "  failed    %s ago: %s\n",
+                table_age(table_number(service, "last_error_ago_ms"), age),
+                table_text(service, "last_error"));
+}
+
+static void print_service(const json_t *status, const json_t *before, const json_t *service,
+                          FILE *to)
 {
     const json_t *workers = json_object_get(service, "workers");
     const json_t *counters = json_object_get(service, "counters");
 
-    fprintf(to, "\nservice %s: %s, handler %s\n", text(service, "name"), text(service, "framing"),
-            text(service, "handler"));
+    fprintf(to, "\nservice %s: %s, handler %s\n", table_text(service, "name"),
+            table_text(service, "framing"), table_text(service, "handler"));
     print_listen(service, to);
-    fprintf(to, "  workers   %s%s, %lld of %lld ready, %lld/%lld busy", text(workers, "mode"),
-            json_is_true(json_object_get(workers, "drained")) ? ", drained" : "",
-            number(workers, "ready"), number(workers, "target"), number(workers, "busy"),
-            number(workers, "limit"));
-    if (number(workers, "starting"))
-        fprintf(to, ", %lld starting", number(workers, "starting"));
-    if (number(workers, "draining"))
-        fprintf(to, ", %lld draining", number(workers, "draining"));
-    if (number(workers, "limit") != number(workers, "configured"))
-        fprintf(to, ", scaled from %lld", number(workers, "configured"));
-    fprintf(to, "; %lld started, %lld crashed\n", number(service, "started"),
-            number(service, "crashed"));
-    if (number(service, "queue"))
-        fprintf(to, "  queue     %lld connections wait\n", number(service, "queue"));
-    fprintf(
-        to, "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
-        number(counters, "connections"), number(counters, "messages"), number(counters, "replies"),
-        number(counters, "bytes_in"), number(counters, "bytes_out"));
+    fprintf(to, "  workers   %s%s, %lld of %lld ready, %lld/%lld busy", table_text(workers, "mode"),
+            table_flag(workers, "drained") ? ", drained" : "", table_number(workers, "ready"),
+            table_number(workers, "target"), table_number(workers, "busy"),
+            table_number(workers, "limit"));
+    if (table_number(workers, "starting"))
+        fprintf(to, ", %lld starting", table_number(workers, "starting"));
+    if (table_number(workers, "draining"))
+        fprintf(to, ", %lld draining", table_number(workers, "draining"));
+    if (table_number(workers, "limit") != table_number(workers, "configured"))
+        fprintf(to, ", scaled from %lld", table_number(workers, "configured"));
+    fprintf(to, "; %lld started, %lld crashed\n", table_number(service, "started"),
+            table_number(service, "crashed"));
+    if (table_number(service, "queue"))
+        fprintf(to, "  queue     %lld connections wait\n", table_number(service, "queue"));
+    fprintf(to,
+            "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
+            table_number(counters, "connections"), table_number(counters, "messages"),
+            table_number(counters, "replies"), table_number(counters, "bytes_in"),
+            table_number(counters, "bytes_out"));
+    print_rates(status, before, service, to);
     print_latency(json_object_get(service, "latency_us"), to);
     print_closed(json_object_get(counters, "closed"), to);
+    print_error(service, to);
 }
 
-static void print_worker(const json_t *worker, FILE *to)
-{
-    const json_t *counters = json_object_get(worker, "counters");
-
-    fprintf(to, "  %-16s %4lld %4lld %8lld %8lld  %-9s %-9s ", text(worker, "service"),
-            number(worker, "slot"), number(worker, "generation"), number(worker, "pid"),
-            number(worker, "handler_group"), text(worker, "state"), text(worker, "activity"));
-    print_age(number(worker, "for_ms"), to);
-    fprintf(to, "  %lld messages%s\n", number(counters, "messages"),
-            json_is_true(json_object_get(worker, "stale")) ? " (stale)" : "");
-}
-
-void status_print_workers(const json_t *status, FILE *to)
-{
-    const json_t *workers = json_object_get(status, "workers");
-
-    fprintf(to, "  %-16s %4s %4s %8s %8s  %-9s %-9s for\n", "SERVICE", "SLOT", "GEN", "PID",
-            "HANDLER", "STATE", "ACTIVITY");
-    for (size_t i = 0; i < json_array_size(workers); i++)
-        print_worker(json_array_get(workers, i), to);
-}
-
-void status_print(const json_t *status, FILE *to)
+void status_print(const json_t *status, const json_t *before, FILE *to)
 {
     const json_t *services = json_object_get(status, "services");
 
-    print_head(status, to);
+    table_head(status, to);
     for (size_t i = 0; i < json_array_size(services); i++)
-        print_service(json_array_get(services, i), to);
+        print_service(status, before, json_array_get(services, i), to);
     putc('\n', to);
-    status_print_workers(status, to);
+    table_workers(status, TABLE_BY_SLOT, to);
 }

@@ -5,10 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Writes the master's status (its JSON) as a few aligned lines. */
-void status_print(const json_t *status, FILE *to);
-
-/* Of the same, the workers only. */
-void status_print_workers(const json_t *status, FILE *to);
+/* Writes the master's STATUS (its JSON) as a few aligned lines for each service, with its rates
+ * since the status BEFORE (or NULL), and a line for each worker. */
+void status_print(const json_t *status, const json_t *before, FILE *to);
 
 #endif

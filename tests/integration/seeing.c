@@ -1,6 +1,7 @@
 /* What framectl shows of a framed whose workers hang, and what it does to one of them. */
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/load.h"
 #include "support/process.h"
 #include "support/status.h"
 #include "support/suite.h"
@@ -64,6 +65,117 @@ START_TEST(a_hanging_pool_is_seen_with_its_queue)
         close(fds[i]); /* the only worker is the next one's */
     }
     ck_assert(UNTIL(service_number("queue") == 0));
+}
+END_TEST
+
+static const json_t *first(const json_t *status, const char *array)
+{
+    return json_array_get(json_object_get(status, array), 0);
+}
+
+static json_int_t number_in(const json_t *object, const char *key)
+{
+    ck_assert(json_is_integer(json_object_get(object, key)));
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* Whom each worker serves, and what it has, though none of them moves. */
+START_TEST(every_worker_hangs_and_all_is_shown)
+{
+    pid_t pids[WORKERS_MAX];
+    struct sockaddr_in name;
+    socklen_t length = sizeof(name);
+    struct output output;
+    char peer[64];
+    json_t *status;
+    int fds[2];
+
+    daemon_start("service echo { listen = \"tcp:127.0.0.1:0\" framing = line workers { max = 2 }\n"
+                 "handler { builtin = echo } }\n");
+    for (int i = 0; i < 2; i++) {
+        fds[i] = raw_connect(daemon_address("echo", 0));
+        raw_send_text(fds[i], "hello\n");
+        raw_expect_text(fds[i], "hello\n");
+    }
+    status_wait_counter("echo", "messages", 2);
+    ck_assert_uint_eq(status_workers("echo", pids), 2);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(kill(pids[i], SIGSTOP), 0);
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "status");
+    ck_assert_msg(strstr(output.out, "2/2 busy"), "%s", output.out);
+    ck_assert_msg(strstr(output.out, "rates     0.0 connections, 0.0 messages"), "%s", output.out);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(getsockname(fds[i], (struct sockaddr *)&name, &length), 0);
+        snprintf(peer, sizeof(peer), " tcp:127.0.0.1:%u\n", ntohs(name.sin_port));
+        ck_assert_msg(strstr(output.out, peer), "%s: %s", peer, output.out);
+        close(fds[i]);
+    }
+    status = control_ask("status");
+    ck_assert_int_gt(number_in(first(status, "workers"), "rss"), 100000);
+    ck_assert_int_eq(number_in(first(status, "workers"), "handler_rss"), 0);
+    ck_assert_int_gt(number_in(status, "monotonic_ms"), 0);
+    json_decref(status);
+    for (int i = 0; i < 2; i++)
+        kill(pids[i], SIGCONT);
+}
+END_TEST
+
+START_TEST(rates_are_those_of_the_moment)
+{
+    struct load load = {.framing = "line", .style = LOAD_PERSISTENT, .clients = 1};
+    struct output output;
+    double connections = -1;
+    double messages = -1;
+    const char *rates;
+
+    daemon_start(ECHO);
+    load.address = daemon_address("echo", 0);
+    load_start(&load);
+    load_wait(&load, 100);
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "status");
+    load_stop_clean(&load);
+    rates = strstr(output.out, "  rates     ");
+    ck_assert_msg(rates != NULL, "%s", output.out);
+    ck_assert_int_eq(
+        sscanf(rates, "  rates     %lf connections, %lf messages", &connections, &messages), 2);
+    ck_assert_msg(connections >= 0 && connections < 5 && messages > 20, "%s", output.out);
+}
+END_TEST
+
+START_TEST(the_last_error_is_shown_with_its_service)
+{
+    pid_t pids[WORKERS_MAX];
+    struct output output;
+    json_t *status;
+
+    daemon_start(ECHO);
+    ck_assert_uint_eq(status_workers("echo", pids), 1);
+    kill(pids[0], SIGKILL);
+    log_wait("event=worker-exit", "signal 9");
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "status");
+    ck_assert_msg(strstr(output.out, "s ago: a worker ended: signal 9 (Killed)"), "%s", output.out);
+    status = control_ask("status");
+    ck_assert_int_ge(number_in(first(status, "services"), "last_error_ago_ms"), 0);
+    json_decref(status);
+}
+END_TEST
+
+/* What a handler says when it cannot start may be anything. */
+START_TEST(no_terminal_acts_upon_what_is_shown)
+{
+    struct output output;
+
+    daemon_start(ECHO);
+    daemon_configure("service echo { listen = \"tcp:127.0.0.1:0\" framing = line\n"
+                     "workers { max = 1 } handler {\n"
+                     "command = {\"$HANDLERS/scripted\", \"--fail\", \"a\\x1b[2Jb\"} } }\n");
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "reload");
+    ck_assert_int_eq(output.status, 1);
+    ck_assert_msg(strstr(output.err, "a?[2Jb"), "%s", output.err);
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "status");
+    ck_assert_msg(strstr(output.out, "last reload failed, "), "%s", output.out);
+    ck_assert_msg(strstr(output.out, "a?[2Jb"), "%s", output.out);
+    ck_assert_ptr_null(strchr(output.out, '\033'));
 }
 END_TEST
 
@@ -188,6 +300,8 @@ START_TEST(logs_are_opened_anew)
 }
 END_TEST
 
-SUITE("seeing", a_hanging_pool_is_seen_with_its_queue, a_worker_is_killed_and_replaced,
+SUITE("seeing", a_hanging_pool_is_seen_with_its_queue, every_worker_hangs_and_all_is_shown,
+      rates_are_those_of_the_moment, the_last_error_is_shown_with_its_service,
+      no_terminal_acts_upon_what_is_shown, a_worker_is_killed_and_replaced,
       the_log_names_the_client_of_the_dead, who_is_not_there_is_not_killed,
       latency_outlives_the_worker, logs_are_opened_anew)
