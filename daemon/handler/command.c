@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "config/config.h"
 #include "handler/coprocess.h"
 #include "handler/kinds.h"
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Between two starts of a program that never answers; doubles from the first to the second. */
 #define RESTART_MIN_MS 100U
@@ -37,6 +39,7 @@ struct command {
     bool other_client;      /* than the one whose request was the last */
     unsigned failures;      /* processes in a row that ended without an answer */
     uint64_t not_before_ms; /* no start before */
+    struct oom oom;
     struct limiter ends;
     struct limiter refusals;
 };
@@ -84,6 +87,8 @@ static void log_end(struct command *command, enum handler_outcome outcome, const
                     pid_t pid, const char *status)
 {
     const struct coprocess *coprocess = &command->coprocess;
+    /* Not by us, and so there is one who asks. */
+    const char *oom = strcmp(status, "SIGKILL") == 0 ? oom_word(&command->oom) : NULL;
     bool mute = outcome == HANDLER_TIMEOUT && coprocess->received == 0;
     /* A process can be replaced for no fault of its own. */
     const char *event = outcome == HANDLER_OK ? "handler-replaced" : handler_outcome_word(outcome);
@@ -91,7 +96,7 @@ static void log_end(struct command *command, enum handler_outcome outcome, const
     if (!limiter_pass(&command->ends, LOGS_PER_SECOND, clock_coarse_ms()))
         return;
     log_warning(event, LOG_INT("handler_pid", pid), LOG_STR("reason", reason),
-                LOG_STR("status", status[0] ? status : NULL),
+                LOG_STR("status", status[0] ? status : NULL), LOG_STR("oom", oom),
                 LOG_BYTES("output", coprocess->output, quotable(coprocess)),
                 LOG_INT("suppressed", limiter_take(&command->ends)),
                 LOG_STR("hint", mute ? BUFFERING_HINT : NULL));
@@ -128,6 +133,7 @@ static bool revive(struct command *command)
         return false;
     }
     announce(command);
+    oom_note(&command->oom);
     return true;
 }
 
@@ -301,6 +307,7 @@ static int start(struct handler *handler, char *error, size_t size)
     struct command *command = (struct command *)handler;
     int result = codec_init(&command->codec, handler->host->service, error, size);
 
+    oom_init(&command->oom);
     coprocess_init(&command->coprocess, &command->codec);
     command->coprocess.host = handler->host;
     if (result < 0)

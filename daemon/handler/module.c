@@ -2,6 +2,7 @@
  * Handlers that are a shared object, called in the worker itself (see framed/module.h). What is
  * checked at load is what can be: a module is part of its worker, and can do there what it likes.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "handler/kinds.h"
@@ -193,9 +194,11 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     int result =
         module->descriptor->message(module->state, module->connection, &call, data, length);
 
-    (void)deadline_ms; /* the master's to hold: nothing here can interrupt a module */
+    /* The deadline is the master's to hold; SIGTERM from it ends what waits in a module. */
     if (call.broken < 0)
         return HANDLER_IO;
+    if (result < 0 && deadline_ms && clock_ms() >= deadline_ms)
+        return HANDLER_TIMEOUT;
     if (result < 0) {
         log_warning("module-error", LOG_STR("module", module->descriptor->name), LOG_ERRNO(result));
         return HANDLER_FAILED;

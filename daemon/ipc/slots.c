@@ -98,8 +98,9 @@ socklen_t slot_last_peer(const struct slot *slot, struct sockaddr_in6 *peer)
 const char *slot_state_word(enum slot_state state)
 {
     static const char *const words[] = {
-        [SLOT_FREE] = "free",       [SLOT_STARTING] = "starting", [SLOT_IDLE] = "idle",
-        [SLOT_READING] = "reading", [SLOT_HANDLING] = "handling", [SLOT_WRITING] = "writing",
+        [SLOT_FREE] = "free",       [SLOT_STARTING] = "starting",   [SLOT_IDLE] = "idle",
+        [SLOT_READING] = "reading", [SLOT_RECEIVING] = "receiving", [SLOT_HANDLING] = "handling",
+        [SLOT_WRITING] = "writing",
     };
 
     return state < SLOT_STATE_COUNT ? words[state] : "unknown";

@@ -25,10 +25,11 @@
 enum slot_state {
     SLOT_FREE,
     SLOT_STARTING,
-    SLOT_IDLE,     /* waits for a client */
-    SLOT_READING,  /* has a client, waits for its next message */
-    SLOT_HANDLING, /* in the handler */
-    SLOT_WRITING,  /* sends replies */
+    SLOT_IDLE,      /* waits for a client */
+    SLOT_READING,   /* has a client, waits for its next message */
+    SLOT_RECEIVING, /* which has begun, and is not whole; since its first byte */
+    SLOT_HANDLING,  /* in the handler */
+    SLOT_WRITING,   /* sends replies, and closes */
     SLOT_STATE_COUNT
 };
 

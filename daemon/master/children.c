@@ -1,10 +1,11 @@
-/* The workers as processes: fork, pipes, deadlines. Their end is in reaper.c. */
+/* The workers as processes: fork, pipes, orders. Their end is in reaper.c. */
 #include "master/master.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "ipc/record.h"
+#include "master/liveness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +20,6 @@
 #define RECORDS_A_ROUND 8
 /* Workers see to it themselves that no poke is lost; this is for a worker that was stopped. */
 #define DRAIN_REPEAT_MS 1000
-/* What a worker gets beyond a deadline that it should have kept itself. */
-#define GRACE_MS 1000
-#define CHECK_EVERY_MS 500
-/* A worker may be stopped this long where handlers may take for ever. */
-#define STOPPED_MS 30000
 /* What must not be lost when a pipe is full. */
 #define OWED (1U << RECORD_REOPEN | 1U << RECORD_SERVE)
 
@@ -62,9 +58,28 @@ static void on_failed(struct child *child, const struct record *record)
     snprintf(child->failure, sizeof(child->failure), "%s", record->text);
 }
 
+/* Its pool counts on it no more. */
+static void let_go(struct child *child)
+{
+    const struct deadlines_config *deadlines = &child->service->config->deadlines;
+
+    if (!child->leaving) {
+        child->leaving = true;
+        pool_let_go(&child->service->pool, child->due);
+    }
+    if (child->state == CHILD_READY) {
+        child->service->ready--;
+        child->state = CHILD_DRAINING;
+        child->deadline_ms = clock_ms() + liveness_limit_ms(deadlines, DEADLINE_DRAIN);
+    }
+}
+
+/* Perhaps not our order: who got a SIGTERM leaves all the same, and has as much time for it. */
 static void on_draining(struct child *child)
 {
     child->acknowledged = true;
+    if (child->state == CHILD_READY)
+        let_go(child);
 }
 
 static void on_group(struct child *child, const struct record *record)
@@ -74,6 +89,8 @@ static void on_group(struct child *child, const struct record *record)
     child->group = record->value > 1 && record->value <= INT32_MAX && record->value != getpgrp()
                        ? (pid_t)record->value
                        : 0;
+    /* If it was the kernel that ended the one before, its worker has told that. */
+    oom_note(&child->master->oom);
 }
 
 static void take_record(struct child *child, const struct record *record)
@@ -130,11 +147,11 @@ static int open_pipes(int control[2], int status[2])
         close(control[1]);
         return result;
     }
-    /* A pipe's ends are two files: only the master's, and the worker's reading one, do not block.
-     */
-    fcntl(control[0], F_SETFL, O_NONBLOCK);
-    fcntl(control[1], F_SETFL, O_NONBLOCK);
-    fcntl(status[0], F_SETFL, O_NONBLOCK);
+    /* Neither side ever waits for the other. */
+    for (int end = 0; end < 2; end++) {
+        fcntl(control[end], F_SETFL, O_NONBLOCK);
+        fcntl(status[end], F_SETFL, O_NONBLOCK);
+    }
     return 0;
 }
 
@@ -203,7 +220,7 @@ int child_start(struct master *master, struct service *service)
     child->slot = (unsigned)slot;
     child->generation = ++master->child_number;
     child->started_ms = now;
-    child->deadline_ms = now + service->config->deadlines.start_ms;
+    child->deadline_ms = now + liveness_limit_ms(&service->config->deadlines, DEADLINE_START);
     slot_prepare(&master->slots[slot], now);
     result = fork_child(child);
     if (result < 0) {
@@ -241,23 +258,13 @@ void child_serve(struct child *child)
 
 void child_drain(struct child *child, int64_t may_accept)
 {
-    uint64_t now = clock_ms();
-
-    if (!child->leaving) {
-        child->leaving = true;
-        pool_let_go(&child->service->pool, child->due);
-    }
+    let_go(child);
     if (child->state == CHILD_STARTING) {
         child_kill(child, "not needed");
         return;
     }
-    if (child->state == CHILD_READY) {
-        child->service->ready--;
-        child->state = CHILD_DRAINING;
-        child->deadline_ms = now + child->service->config->deadlines.drain_ms + GRACE_MS;
-    }
     child->may_accept = may_accept;
-    child->repeat_ms = now + DRAIN_REPEAT_MS;
+    child->repeat_ms = clock_ms() + DRAIN_REPEAT_MS;
     child_tell(child, RECORD_DRAIN, may_accept);
 }
 
@@ -271,94 +278,4 @@ void child_kill(struct child *child, const char *why)
     kill(child->pid, SIGKILL);
     if (child->group)
         kill(-child->group, SIGKILL);
-}
-
-/* Time that a worker may spend in a handler, with what it may need to get the replies out. */
-static uint64_t handling_limit_ms(const struct service_config *config)
-{
-    if (config->handler.type == HANDLER_BUILTIN || config->deadlines.request_ms == 0)
-        return 0;
-    return config->deadlines.request_ms + config->deadlines.write_ms + GRACE_MS;
-}
-
-static void check_busy(struct child *child, uint64_t now_ms)
-{
-    uint64_t limit_ms = handling_limit_ms(child->service->config);
-    uint64_t since_ms;
-
-    if (child->state != CHILD_READY && child->state != CHILD_DRAINING)
-        return;
-    if (slot_get(&child->master->slots[child->slot], &since_ms) == SLOT_HANDLING && limit_ms &&
-        now_ms > since_ms + limit_ms)
-        child_kill(child, "request");
-}
-
-/* Whoever is stopped cannot keep a deadline, not even that of a client it was reading from. 0: it
- * is not, or is about to end anyway. */
-static uint64_t stopped_limit_ms(const struct child *child)
-{
-    uint64_t request_ms = child->service->config->deadlines.request_ms;
-
-    if (child->state != CHILD_READY || !child->stopped_ms)
-        return 0;
-    return child->stopped_ms + (request_ms ? request_ms : STOPPED_MS) + GRACE_MS;
-}
-
-static void pay(struct child *child)
-{
-    unsigned owed = child->owed;
-
-    child->owed = 0;
-    for (unsigned type = 0; type < RECORD_TYPE_END; type++)
-        if (owed & 1U << type)
-            child_tell(child, type, 0);
-}
-
-static uint64_t check_child(struct child *child, uint64_t now_ms)
-{
-    uint64_t stopped_limit = stopped_limit_ms(child);
-
-    if (stopped_limit && now_ms >= stopped_limit) {
-        child_kill(child, "stopped");
-        return 0;
-    }
-    if (child->deadline_ms && now_ms >= child->deadline_ms) {
-        if (child->state == CHILD_STARTING)
-            snprintf(child->failure, sizeof(child->failure),
-                     "a worker was not ready within the start deadline");
-        child_kill(child, child->state == CHILD_STARTING ? "start" : "drain");
-        return 0;
-    }
-    if (child->state == CHILD_DRAINING && !child->acknowledged) {
-        if (now_ms >= child->repeat_ms)
-            child_drain(child, child->may_accept);
-        return clock_earlier(child->deadline_ms, child->repeat_ms);
-    }
-    if (child->owed) {
-        pay(child);
-        return clock_earlier(child->deadline_ms, now_ms + CHECK_EVERY_MS);
-    }
-    return clock_earlier(child->deadline_ms, stopped_limit_ms(child));
-}
-
-uint64_t children_check(struct master *master, uint64_t now_ms)
-{
-    bool look = now_ms >= master->check_ms;
-    uint64_t wake_ms = 0;
-
-    if (look)
-        master->check_ms = now_ms + CHECK_EVERY_MS;
-    for (unsigned slot = 0; slot < master->slots_used; slot++) {
-        struct child *child = master->children[slot];
-
-        if (!child)
-            continue;
-        if (look)
-            check_busy(child, now_ms);
-        wake_ms = clock_earlier(wake_ms, check_child(child, now_ms));
-        wake_ms = clock_earlier(wake_ms, child_check_lifetime(child, now_ms));
-        if (handling_limit_ms(child->service->config))
-            wake_ms = clock_earlier(wake_ms, master->check_ms);
-    }
-    return wake_ms;
 }

@@ -155,6 +155,7 @@ static void run(struct master *master)
         wake = clock_earlier(wake, control_check(&master->control, now));
         wake = clock_earlier(wake, notify_check(master, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
+        children_forgive(master, wake, clock_ms());
         generation_collect(master);
         master_reload_if_wanted(master);
     }
@@ -194,6 +195,7 @@ static int make_tools(struct master *master)
 {
     int result;
 
+    oom_init(&master->oom);
     master->slots = slots_map(SLOTS_MAX);
     master->children = calloc(SLOTS_MAX, sizeof(struct child *));
     if (!master->slots || !master->children)

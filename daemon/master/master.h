@@ -4,8 +4,9 @@
  *
  *   master.c       life, loop, signals          reload.c     from the wish to the result
  *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
- *   children.c     processes: fork, talk, check reaper.c     their end
+ *   children.c     processes: fork, talk        reaper.c     their end
  *   pool.c         how many workers, pure       scaling.c    and what it takes
+ *   liveness.c     whom to give up, pure        deadlines.c  and how
  *   control.c      framectl's socket            requests.c   what comes through it
  *   orders.c       who may command, and what    status.c     what framectl shows
  *   activation.c   what systemd passes          notify.c     what systemd hears
@@ -15,6 +16,7 @@
 
 #include "base/identity.h"
 #include "base/loop.h"
+#include "base/oom.h"
 #include "ipc/counters.h"
 #include "ipc/histogram.h"
 #include "ipc/role.h"
@@ -107,6 +109,8 @@ struct child {
     uint64_t repeat_ms;        /* when to tell it to drain again */
     int64_t may_accept;        /* what it was told with RECORD_DRAIN */
     uint64_t stopped_ms;       /* since when it is stopped by a signal; 0: it is not */
+    uint64_t told_ms;          /* when SIGTERM was sent, for what it was at then: */
+    uint64_t told_since_ms;    /* as of its slot */
     bool acknowledged;         /* the drain */
     bool due;                  /* to be replaced, and then to be let go */
     bool leaving;              /* was let go: its pool counts on it no more */
@@ -135,6 +139,7 @@ struct master {
     rlim_t file_limit; /* as we found it: workers and handlers get it back */
     int pid_fd;        /* of the pid file, locked; -1: none */
     struct identity identity;
+    struct oom oom;
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */
     unsigned slots_used;     /* no child at or above this slot */
@@ -148,7 +153,7 @@ struct master {
     uint64_t generation_number;
     uint64_t child_number;
     uint64_t started_ms;
-    uint64_t check_ms; /* when to look at busy workers again */
+    uint64_t resumed_ms; /* when we, or the whole machine, last went on after a standstill */
     bool reload_wanted;
     bool stopping;
     bool at_once;
@@ -216,8 +221,13 @@ void child_kill(struct child *child, const char *why);
 void child_tell(struct child *child, unsigned type, int64_t value);
 /* Takes at most MOST records of what CHILD has to say. */
 void child_listen(struct child *child, int most);
+/* deadlines.c */
+
 /* Does what time asks for, and says when to look again (monotonic ms; 0: never). */
 uint64_t children_check(struct master *master, uint64_t now_ms);
+/* We wanted to wake at WANTED_MS (0: whenever), and it is NOW_MS: if that is much later, whatever
+ * runs out for a worker gets that much longer. */
+void children_forgive(struct master *master, uint64_t wanted_ms, uint64_t now_ms);
 
 /* scaling.c */
 

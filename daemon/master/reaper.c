@@ -42,19 +42,22 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
     char peer[FRAMED_ADDRESS_TEXT_SIZE];
     int level = how == POOL_LEFT ? LOG_INFO : LOG_WARNING;
     uint64_t now = clock_ms();
+    const char *oom = NULL;
     uint64_t since_ms;
     enum slot_state phase = slot_get(&child->master->slots[child->slot], &since_ms);
 
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !child->killed_for)
+        oom = oom_word(&child->master->oom);
     describe(status, cause);
     log_write(level, "worker-exit",
-              LOG_FIELDS(LOG_STR("service", child->service->config->name),
-                         LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
-                         LOG_STR("cause", cause), LOG_STR("killed_for", child->killed_for),
-                         LOG_STR("reason", child->failure[0] ? child->failure : NULL),
-                         LOG_STR("peer", last_peer(child, peer)),
-                         LOG_STR("phase", slot_state_word(phase)),
-                         LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
-                         LOG_INT("lived_ms", now - child->started_ms)));
+              LOG_FIELDS(
+                  LOG_STR("service", child->service->config->name), LOG_INT("slot", child->slot),
+                  LOG_INT("pid", child->pid), LOG_STR("cause", cause),
+                  LOG_STR("killed_for", child->killed_for), LOG_STR("oom", oom),
+                  LOG_STR("reason", child->failure[0] ? child->failure : NULL),
+                  LOG_STR("peer", last_peer(child, peer)), LOG_STR("phase", slot_state_word(phase)),
+                  LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
+                  LOG_INT("lived_ms", now - child->started_ms)));
 }
 
 static enum pool_exit exit_kind(const struct child *child, int status)
@@ -83,6 +86,16 @@ static void release_slot(struct master *master, struct child *child)
     master->children[child->slot] = NULL;
     while (master->slots_used > 0 && !master->children[master->slots_used - 1])
         master->slots_used--;
+}
+
+/* What the worker did not live to count. */
+static void count_deadline(struct totals *totals, const char *word)
+{
+    static const enum counter deadlines[] = {CLOSE_IDLE, CLOSE_FRAME, CLOSE_REQUEST, CLOSE_WRITE};
+
+    for (size_t i = 0; word && i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+        if (strcmp(word, counter_word(deadlines[i])) == 0)
+            totals->counters.value[deadlines[i]]++;
 }
 
 /* A connection may have woken the one that is gone, and nobody else. */
@@ -158,9 +171,7 @@ static void bury(struct master *master, struct child *child, int status)
         service->totals->crashed++;
     if (how != POOL_LEFT)
         note_failure(child, status);
-    /* What the worker did not live to count. */
-    if (child->killed_for && strcmp(child->killed_for, "request") == 0)
-        service->totals->counters.value[CLOSE_REQUEST]++;
+    count_deadline(service->totals, child->killed_for);
     strike_out(child, how);
     generation->children--;
     release_slot(master, child);

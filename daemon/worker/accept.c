@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "ipc/record.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #define EVENTS 8
 /* Without descriptors or memory the listener stays ready: wait a little instead of spinning. */
 #define STARVED_PAUSE_MS 100
+#define TELL_AGAIN_MS 500
 
 static int watch(struct worker *worker, int fd, uint32_t events)
 {
@@ -147,6 +149,13 @@ static bool is_listener(const struct worker *worker, int fd)
     return false;
 }
 
+/* What the master could not be told when it happened: it had not read for long. */
+static bool tell_group(struct worker *worker)
+{
+    worker->group_untold = worker_report(worker, RECORD_GROUP, worker->group, NULL) < 0;
+    return !worker->group_untold;
+}
+
 /* To be woken for nothing, as when another worker has gone, is to be idle still. */
 static void set_idle(const struct worker *worker)
 {
@@ -161,14 +170,17 @@ bool worker_wait(struct worker *worker)
     struct epoll_event events[EVENTS];
     bool look = worker->draining || worker->look || worker_poked();
     int listener = -1;
+    int timeout_ms = look ? 0 : -1;
     int count;
 
     open_doors(worker);
     watch_handler(worker);
     if (worker->unpublished)
         worker_publish(worker);
+    if (worker->group_untold && !tell_group(worker) && !look)
+        timeout_ms = TELL_AGAIN_MS;
     set_idle(worker);
-    count = epoll_wait(worker->epoll_fd, events, EVENTS, look ? 0 : -1);
+    count = epoll_wait(worker->epoll_fd, events, EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) {
         if (is_listener(worker, events[i].data.fd))
             listener = events[i].data.fd;

@@ -81,11 +81,13 @@ static void log_close(const struct worker *worker, enum counter reason)
 
 static void linger(const struct worker *worker)
 {
-    uint64_t until_ms = clock_ms() + worker->service->deadlines.linger_ms;
+    uint64_t now_ms = clock_ms();
+    uint64_t until_ms = now_ms + worker->service->deadlines.linger_ms;
     struct pollfd client = {.fd = worker->client.fd, .events = POLLIN};
     uint8_t scrap[4096];
     size_t total = 0;
 
+    slot_set(worker->slot, SLOT_WRITING, now_ms);
     if (shutdown(worker->client.fd, SHUT_WR) < 0)
         return;
     while (total < LINGER_BYTES && !worker->stopping) {

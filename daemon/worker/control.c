@@ -183,7 +183,7 @@ void worker_attend(struct worker *worker)
         drain(worker, 0, "");
 }
 
-void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text)
+int worker_report(struct worker *worker, unsigned type, int64_t value, const char *text)
 {
     struct record record = {
         .type = type,
@@ -194,5 +194,6 @@ void worker_report(struct worker *worker, unsigned type, int64_t value, const ch
 
     if (text)
         snprintf(record.text, sizeof(record.text), "%s", text);
-    record_send(worker->start->status_fd, &record); /* a master that is gone misses nothing */
+    /* A master that is gone misses nothing; one that does not read keeps nobody from serving. */
+    return record_send(worker->start->status_fd, &record) == -EAGAIN ? -EAGAIN : 0;
 }

@@ -71,7 +71,7 @@ static void group_changed(void *context, pid_t group)
 
     worker->watch_stale = true;
     worker->group = group;
-    worker_report(worker, RECORD_GROUP, group, NULL);
+    worker->group_untold = worker_report(worker, RECORD_GROUP, group, NULL) < 0;
 }
 
 static uint64_t interrupted(void *context)

@@ -108,10 +108,13 @@ enum counter worker_receive(struct worker *worker)
     enum counter timeout;
     ssize_t got;
 
-    /* Idle is what comes after the replies, however long they took. */
-    if (framed_conn_unread(&worker->conn) == 0)
+    if (framed_conn_unread(&worker->conn) > 0) {
+        slot_set(worker->slot, SLOT_RECEIVING, worker->client.frame_since_ms);
+    } else {
+        /* Idle is what comes after the replies, however long they took. */
         worker->client.heard_ms = clock_coarse_ms();
-    slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
+        slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
+    }
     do {
         if (worker_poked())
             worker_attend(worker);

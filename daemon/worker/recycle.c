@@ -28,10 +28,7 @@ void worker_check_due(struct worker *worker)
     if (worker->due || worker->draining)
         return;
     if (most && worker->counters.value[COUNTER_MESSAGES] >= most)
-        worker_report(worker, RECORD_RECYCLE, DUE_REQUESTS, NULL);
+        worker->due = worker_report(worker, RECORD_RECYCLE, DUE_REQUESTS, NULL) == 0;
     else if (worker->service->workers.max_rss && is_too_large(worker))
-        worker_report(worker, RECORD_RECYCLE, DUE_RSS, NULL);
-    else
-        return;
-    worker->due = true;
+        worker->due = worker_report(worker, RECORD_RECYCLE, DUE_RSS, NULL) == 0;
 }

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <sys/time.h>
 
+/* Replies of so many bytes together are put into the buffer without sending any. */
+#define QUEUED_FOR_SURE (FRAMED_CONN_OUTPUT_SIZE / 4)
+
 static enum counter reason_of_verdict(int verdict)
 {
     static const enum counter reasons[FRAMED_VERDICT_COUNT] = {
@@ -47,17 +50,21 @@ static enum counter reason_of_outcome(const struct worker *worker, enum handler_
     return reasons[outcome];
 }
 
+/* The client's time is not the handler's. */
 int worker_reply(void *context, const void *data, size_t length)
 {
     struct worker *worker = context;
-    int result = framed_conn_put(&worker->conn, data, length);
+    bool may_wait = framed_conn_queued(&worker->conn) + length > QUEUED_FOR_SURE;
+    int result;
 
+    if (may_wait)
+        slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
+    result = framed_conn_put(&worker->conn, data, length);
     if (result == 0)
         worker->counters.value[COUNTER_REPLIES]++;
     else
         worker->reply_error = result;
-    /* The client's time is not the handler's. */
-    if (!worker->handler->ops->immediate)
+    if (may_wait || !worker->handler->ops->immediate)
         slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     return result;
 }
@@ -271,6 +278,7 @@ static int open_handler(struct worker *worker)
 
     if (!worker->handler->ops->open)
         return 0;
+    slot_set(worker->slot, SLOT_HANDLING, client->heard_ms);
     framed_address_format((const struct sockaddr *)&client->peer, client->peer_length, address,
                           sizeof(address));
     if (getsockname(client->fd, (struct sockaddr *)&name, &length) < 0)
@@ -295,6 +303,7 @@ static int greet(struct worker *worker)
     const uint8_t *greeting = framed_framing_greeting(worker->service->framing, &length);
     int result = length > 0 ? framed_conn_put_raw(&worker->conn, greeting, length) : 0;
 
+    slot_set(worker->slot, SLOT_WRITING, worker->client.heard_ms);
     return result < 0 ? result : framed_conn_flush(&worker->conn);
 }
 
@@ -314,8 +323,10 @@ void worker_serve(struct worker *worker)
     worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
     if (open_handler(worker) == 0) {
         reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
-        if (worker->handler->ops->close)
+        if (worker->handler->ops->close) {
+            slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
             worker->handler->ops->close(worker->handler);
+        }
     }
     worker->counters.value[reason]++;
     worker_close(worker, reason);

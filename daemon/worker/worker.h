@@ -57,6 +57,7 @@ struct worker {
     bool orphan;        /* the master is gone */
     bool due;           /* has asked to be replaced */
     pid_t group;        /* of the handler's process; 0: none */
+    bool group_untold;  /* the master knows another */
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
@@ -98,7 +99,7 @@ void worker_set_in_handler(bool in);
 bool worker_poked(void);
 /* Reads what the master has to say, or that it is gone. */
 void worker_attend(struct worker *worker);
-/* Tells the master; TEXT may be NULL. */
-void worker_report(struct worker *worker, unsigned type, int64_t value, const char *text);
+/* Tells the master; TEXT may be NULL. 0, or -EAGAIN: it has not read for long. */
+int worker_report(struct worker *worker, unsigned type, int64_t value, const char *text);
 
 #endif

@@ -89,7 +89,8 @@ struct framed_module {
     /*
      * One message, without its framing; DATA is valid until the return and not terminated. Call
      * framed_reply() zero, one or many times. 0, or a negative errno: the client is closed, after
-     * the replies so far. Required.
+     * the replies so far. Soon after the service's `request` deadline whatever it waits in is
+     * interrupted (EINTR): it should return an error then, or is killed. Required.
      */
     int (*message)(void *state, void *connection, struct framed_call *call, const void *data,
                    size_t length);

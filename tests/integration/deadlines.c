@@ -218,7 +218,7 @@ START_TEST(claimed_length_allocates_nothing)
     ck_assert_uint_eq(status_workers("it", (pid_t[WORKERS_MAX]){0}), 1);
     fd = raw_connect("unix:$DIR/x.sock");
     raw_send_text(fd, "\77\377\377\377some bytes of very many");
-    worker = status_wait_busy("it", "reading");
+    worker = status_wait_busy("it", "receiving");
     before = rss_kib(worker);
     raw_send_text(fd, "and some more");
     shutdown(fd, SHUT_WR);

@@ -183,7 +183,7 @@ START_TEST(fragments_become_one_message)
     daemon_start(ECHO("sunrpc"));
     fd = raw_connect("unix:$DIR/x.sock");
     raw_send_text(fd, "\0\0\0\3one\0\0\0\0\0\0");
-    status_wait_busy("echo", "reading");
+    status_wait_busy("echo", "receiving");
     raw_send_text(fd, "\0\4 two\x80\0\0\1!\x80\0\0\1.");
     raw_expect_text(fd, "\x80\0\0\x08one two!\x80\0\0\1.");
     ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);

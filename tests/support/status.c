@@ -85,6 +85,27 @@ size_t status_workers(const char *service, pid_t pids[WORKERS_MAX])
     return find_workers(service, NULL, pids);
 }
 
+size_t status_in(const char *service, const char *activity, pid_t pids[WORKERS_MAX])
+{
+    return find_workers(service, activity, pids);
+}
+
+pid_t status_handler_group(const char *service)
+{
+    json_t *status = control_ask("status");
+    pid_t group = 0;
+    size_t index;
+    json_t *worker;
+
+    json_array_foreach(json_object_get(status, "workers"), index, worker)
+    {
+        if (worker_is(worker, "service", service))
+            group = (pid_t)json_integer_value(json_object_get(worker, "handler_group"));
+    }
+    json_decref(status);
+    return group;
+}
+
 pid_t status_wait_busy(const char *service, const char *activity)
 {
     pid_t pids[WORKERS_MAX];

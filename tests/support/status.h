@@ -18,6 +18,12 @@ long long status_counter(const char *service, const char *path);
 /* The pids of SERVICE's workers (NULL: all) that are ready, by slot: how many. */
 size_t status_workers(const char *service, pid_t pids[WORKERS_MAX]);
 
+/* Those that are in ACTIVITY. */
+size_t status_in(const char *service, const char *activity, pid_t pids[WORKERS_MAX]);
+
+/* The process group of the program of SERVICE's one worker, as the master knows it; 0 without. */
+pid_t status_handler_group(const char *service);
+
 /* The pid of SERVICE's one busy worker, when it is in ACTIVITY ("reading", "handling"…); waits. */
 pid_t status_wait_busy(const char *service, const char *activity);
 
