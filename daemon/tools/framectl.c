@@ -3,6 +3,7 @@
 #include "tools/ask.h"
 #include "tools/status.h"
 #include "tools/table.h"
+#include "tools/top.h"
 
 #include <framed/address.h>
 
@@ -22,6 +23,8 @@ enum exit_code {
 static const char usage[] =
     "usage: framectl [-s ADDRESS] status [--json]  what framed is doing\n"
     "       framectl [-s ADDRESS] workers [--json] every worker, and what it is doing\n"
+    "       framectl [-s ADDRESS] top [-b] [-d SECONDS] [-n COUNT]\n"
+    "                                              the two, again and again\n"
     "       framectl [-s ADDRESS] reload           load the configuration anew, and wait for it\n"
     "       framectl [-s ADDRESS] stop             finish what is in flight and leave\n"
     "       framectl [-s ADDRESS] logs-reopen      open the log files anew\n"
@@ -33,6 +36,9 @@ static const char usage[] =
     "                                              kill this worker, and replace it\n"
     "\n"
     "  -s, --socket ADDRESS  the control socket (" CONTROL_SOCKET ")\n"
+    "  -b                    plain text, one after the other\n"
+    "  -d SECONDS            from one look to the next (1)\n"
+    "  -n COUNT              so many looks\n"
     "\n"
     "Exit status: 0 done; 1 refused, failed or not reachable; 2 usage. See framectl(8).\n";
 
@@ -209,22 +215,42 @@ static int act(const struct command *command, const char *address, const char *r
     return status;
 }
 
-static int run(const char *address, int count, char **words, bool json)
+/* What the command line's options say. */
+struct settings {
+    struct top_options top;
+    bool for_top; /* some of them are top's only */
+    bool json;
+};
+
+static int run_top(const struct settings *settings, int count)
+{
+    if (count != 1)
+        return usage_error("top", "takes no arguments");
+    if (settings->json)
+        return usage_error("top", "has no --json");
+    return top_run(&settings->top);
+}
+
+static int run(const struct settings *settings, int count, char **words)
 {
     char request[REQUEST_SIZE];
     size_t i = 0;
 
+    if (strcmp(words[0], "top") == 0)
+        return run_top(settings, count);
     while (i < COMMANDS && strcmp(commands[i].word, words[0]) != 0)
         i++;
     if (i == COMMANDS)
         return usage_error(words[0], "unknown command");
-    if (json && !commands[i].takes_json)
+    if (settings->json && !commands[i].takes_json)
         return usage_error(words[0], "has no --json");
+    if (settings->for_top)
+        return usage_error(words[0], "has no -b, -d and -n");
     if (count - 1 != commands[i].arguments)
         return usage_error(words[0], commands[i].takes);
     if (!put_together(commands[i].request, count - 1, words + 1, request))
         return usage_error(words[0], "too long");
-    return act(&commands[i], address, request, json);
+    return act(&commands[i], settings->top.address, request, settings->json);
 }
 
 /* How many words may be options: "-1" in "scale SERVICE -1" is none. */
@@ -238,6 +264,51 @@ static int count_options(int argc, char **argv)
     return count;
 }
 
+/* A number from LEAST to MOST; false after a message. */
+static bool parse_number(const char *option, const char *text, double least, double most,
+                         double *number)
+{
+    char *end;
+    double found = strtod(text, &end);
+
+    if (end == text || *end || !(found >= least && found <= most)) {
+        fprintf(stderr, "framectl: %s: found \"%s\", allowed: %g to %.0f\n", option, text, least,
+                most);
+        return false;
+    }
+    *number = found;
+    return true;
+}
+
+static bool take_option(struct settings *settings, int option)
+{
+    double number;
+
+    settings->for_top |= option == 'b' || option == 'd' || option == 'n';
+    switch (option) {
+    case 's':
+        settings->top.address = optarg;
+        return true;
+    case 'j':
+        return settings->json = true;
+    case 'b':
+        return settings->top.batch = true;
+    case 'd':
+        if (!parse_number("-d", optarg, 0.1, 3600, &number))
+            return false;
+        settings->top.interval_ms = (unsigned)(number * 1e3);
+        return true;
+    case 'n':
+        if (!parse_number("-n", optarg, 1, 1e9, &number))
+            return false;
+        settings->top.count = (unsigned long)number;
+        return true;
+    default:
+        fputs(usage, stderr);
+        return false;
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct option names[] = {
@@ -247,35 +318,23 @@ int main(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *address = CONTROL_SOCKET;
+    struct settings settings = {.top = {.address = CONTROL_SOCKET, .interval_ms = 1000}};
     struct framed_address parsed;
     char error[512];
     int options = count_options(argc, argv);
-    bool json = false;
     int option;
 
     if (descriptors_occupy_standard() < 0)
         return EXIT_FAILED;
-    while ((option = getopt_long(options, argv, "s:Vh", names, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            address = optarg;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'V':
-            puts("framectl " FRAMED_VERSION);
+    while ((option = getopt_long(options, argv, "s:bd:n:Vh", names, NULL)) != -1) {
+        if (option == 'V' || option == 'h') {
+            fputs(option == 'V' ? "framectl " FRAMED_VERSION "\n" : usage, stdout);
             return EXIT_SUCCESS;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_SUCCESS;
-        default:
-            fputs(usage, stderr);
-            return EXIT_USAGE;
         }
+        if (!take_option(&settings, option))
+            return EXIT_USAGE;
     }
-    if (framed_address_parse(address, &parsed, error, sizeof(error)) < 0) {
+    if (framed_address_parse(settings.top.address, &parsed, error, sizeof(error)) < 0) {
         fprintf(stderr, "framectl: %s\n", error);
         return EXIT_USAGE;
     }
@@ -283,5 +342,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "framectl: a command is needed\n%s", usage);
         return EXIT_USAGE;
     }
-    return run(address, argc - optind, argv + optind, json);
+    return run(&settings, argc - optind, argv + optind);
 }
