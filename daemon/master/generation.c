@@ -205,8 +205,7 @@ static void settle_listeners(const struct generation *generation)
             for (size_t a = 0; a < service->config->listen_count; a++) {
                 const struct framed_address *address = &service->config->listen[a].address;
 
-                if (!listener_is_activated(service->listeners[i]) &&
-                    address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
+                if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
                     strcmp(service->listeners[i]->text + strlen("unix:"), address->path) == 0)
                     listener_settle(service->listeners[i], address,
                                     (int)service->config->limits.backlog);
