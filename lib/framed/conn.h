@@ -119,9 +119,10 @@ int framed_conn_end(struct framed_conn *conn, struct framed_message *message);
 /*
  * One recv(2) with FLAGS (such as MSG_DONTWAIT) into the input buffer, which grows when it is full:
  * of one message's start, or of messages that were not taken. So take all before you fill, and it
- * stays below eight times what has arrived of one message. Messages taken before are no longer valid. The
- * number of bytes, 0 at the end of the stream, or a negative errno: -EAGAIN (nothing yet, or
- * SO_RCVTIMEO has passed), -EINTR (a signal: the caller decides), -ENOMEM, or what the socket says.
+ * stays below eight times what has arrived of one message. Messages taken before are no longer
+ * valid. The number of bytes, 0 at the end of the stream, or a negative errno: -EAGAIN (nothing
+ * yet, or SO_RCVTIMEO has passed), -EINTR (a signal: the caller decides), -ENOMEM, or what the
+ * socket says.
  */
 ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
 
