@@ -25,14 +25,22 @@ static struct {
     int fd;
     char *file;
     bool journal;
+    bool cut;     /* the last line has no end */
     int relay[2]; /* see put_relay() */
-} sink = {LOG_TARGET_STDERR, put_file, STDERR_FILENO, NULL, false, {-1, -1}};
+} sink = {LOG_TARGET_STDERR, put_file, STDERR_FILENO, NULL, false, false, {-1, -1}};
 
-/* A file, or what was opened without blocking. */
+/* A file, or what was opened without blocking. A disk that has just become full takes a part of a
+ * line: that one is lost, and must not run into the next. */
 static bool put_file(int level, const char *line, size_t length)
 {
+    ssize_t put;
+
     (void)level;
-    return write(sink.fd, line, length) >= 0;
+    if (sink.cut && write(sink.fd, "\n", 1) < 0)
+        return false;
+    put = write(sink.fd, line, length);
+    sink.cut = put > 0 && (size_t)put < length;
+    return put >= 0 && !sink.cut;
 }
 
 static bool put_socket(int level, const char *line, size_t length)
@@ -187,6 +195,7 @@ static void use(int fd)
 {
     if (sink.fd > STDERR_FILENO && sink.fd != fd)
         close(sink.fd);
+    sink.cut = sink.cut && sink.fd == fd;
     sink.fd = fd;
 }
 
