@@ -116,6 +116,7 @@ static void discard(struct command *command, enum handler_outcome outcome, const
     log_end(command, outcome, reason, pid, status);
     set_back(command, outcome);
     coprocess_forget(coprocess);
+    coprocess_trim(coprocess); /* perhaps it is for want of memory that it was ended */
 }
 
 /* Makes sure that a process runs, if it is time for one. */
