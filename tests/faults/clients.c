@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,6 +97,52 @@ START_TEST(resets_disturb_nobody)
 }
 END_TEST
 
+#define CROWD 1000
+
+/* A thousand at once: a third goes at once, a third dribbles, a third resets. */
+START_TEST(thousand_at_once_disturb_nobody)
+{
+    struct load load = {.style = LOAD_PERSISTENT, .framing = "u32be", .clients = 2};
+    struct rlimit files;
+    pid_t workers[WORKERS_MAX];
+    int descriptors[7];
+    static int fds[CROWD];
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    ck_assert_uint_ge(files.rlim_max, CROWD + 100);
+    daemon_start("service echo { listen = \"tcp:127.0.0.1:0\" handler { builtin = echo }\n"
+                 "workers { max = 7 } limits { backlog = 2000 } deadlines { frame = 30ms idle = 5s "
+                 "} }\n");
+    files.rlim_cur = files.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+    ck_assert_uint_eq(status_workers("echo", workers), 7);
+    for (int i = 0; i < 7; i++)
+        descriptors[i] = process_descriptors(workers[i]);
+    load.address = daemon_address("echo", 0);
+    load_start(&load);
+    load_wait(&load, 100);
+    for (int i = 0; i < CROWD; i++)
+        fds[i] = raw_connect(load.target);
+    for (int i = 0; i < CROWD; i++) {
+        if (i % 3 == 0)
+            close(fds[i]);
+        if (i % 3 == 1)
+            (void)!send(fds[i], "\0\0", 1 + (size_t)i % 2, MSG_NOSIGNAL);
+        if (i % 3 == 2)
+            reset(fds[i]);
+    }
+    for (int i = 1; i < CROWD; i += 3)
+        ck_assert_int_ne(raw_end(fds[i]), RAW_TIMEOUT);
+    client_once(load.target, "u32be", "after them", "after them");
+    load_wait(&load, 100);
+    load_stop_clean(&load);
+    ck_assert_uint_eq(load.asked_again, 0);
+    ck_assert_int_eq(log_count("event=worker-exit"), 0);
+    for (int i = 0; i < 7; i++)
+        ck_assert(UNTIL(process_descriptors(workers[i]) == descriptors[i]));
+}
+END_TEST
+
 /* Nobody reads framed's standard error: lines are lost, and nothing else. */
 START_TEST(log_that_nobody_reads)
 {
@@ -135,5 +182,5 @@ START_TEST(log_whose_reader_is_gone)
 }
 END_TEST
 
-SUITE("clients", bad_manners_disturb_nobody, resets_disturb_nobody, log_that_nobody_reads,
-      log_whose_reader_is_gone)
+SUITE("clients", bad_manners_disturb_nobody, resets_disturb_nobody, thousand_at_once_disturb_nobody,
+      log_that_nobody_reads, log_whose_reader_is_gone)

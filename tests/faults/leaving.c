@@ -1,12 +1,15 @@
 /* Workers that leave: unasked, which is a crash by any status; and asked by hand, at any moment. */
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/load.h"
 #include "support/process.h"
 #include "support/status.h"
 #include "support/suite.h"
 #include "support/until.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define SERVICE(handler)                                                                           \
@@ -36,6 +39,40 @@ START_TEST(exit_unasked_is_a_crash)
     log_wait_count(exits, "event=worker-exit", "level=warning", "exit status 0");
     ck_assert_uint_le(exits, STARTS_AT_ONCE + (now_ms() - began) / COST_MS);
     client_once("unix:$DIR/x.sock", "line", "well", "well");
+}
+END_TEST
+
+static void *poison(void *stop)
+{
+    while (!*(atomic_bool *)stop) {
+        int fd = raw_connect("unix:$DIR/x.sock");
+
+        raw_send_text(fd, "!exit\n");
+        raw_end(fd);
+    }
+    return NULL;
+}
+
+/* A client whose messages end each worker that it meets, over and over: others are served. */
+START_TEST(crashes_by_messages_leave_room_for_others)
+{
+    struct load load = {.style = LOAD_CONNECTION_A_MESSAGE, .framing = "line", .clients = 3};
+    atomic_bool stop = false;
+    pthread_t thread;
+    uint64_t began;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 4 }\n"
+                 "handler { " MODULE " } }\n");
+    load.address = expand("unix:$DIR/x.sock");
+    ck_assert_int_eq(pthread_create(&thread, NULL, poison, &stop), 0);
+    load_start(&load);
+    began = now_ms();
+    log_wait_count(20, "event=worker-exit", "level=warning");
+    load_wait(&load, 20);
+    ck_assert_uint_ge(load.answered * 1000 / (now_ms() - began), 5);
+    stop = true;
+    pthread_join(thread, NULL);
+    load_stop_clean(&load);
 }
 END_TEST
 
@@ -80,5 +117,5 @@ START_TEST(told_in_the_last_message)
 }
 END_TEST
 
-SUITE("leaving", exit_unasked_is_a_crash, told_in_a_command, told_in_a_module,
-      told_in_the_last_message)
+SUITE("leaving", exit_unasked_is_a_crash, crashes_by_messages_leave_room_for_others,
+      told_in_a_command, told_in_a_module, told_in_the_last_message)

@@ -16,10 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Whatever goes wrong, none of these stays. */
 #define LIFE_SECONDS 120
+/* Its cgroup allows less. */
+#define EATEN_MAX ((size_t)2048 * 1024 * 1024)
+#define BITE ((size_t)1024 * 1024)
 #define FLOOD_BYTES ((size_t)4 << 20)
 
 static bool frame;
@@ -154,6 +158,20 @@ static void do_descriptors(const char *rest)
     reply_text(text);
 }
 
+/* All the memory there is. */
+static void do_eat(const char *rest)
+{
+    for (size_t eaten = 0; eaten < EATEN_MAX; eaten += BITE) {
+        char *bite = mmap(NULL, BITE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (bite == MAP_FAILED)
+            break;
+        memset(bite, 1, BITE);
+    }
+    reply_text("sated");
+    (void)rest;
+}
+
 static const struct {
     const char *word;
     void (*act)(const char *rest);
@@ -161,6 +179,7 @@ static const struct {
     {"!pair", do_pair}, {"!twice", do_twice}, {"!late", do_late}, {"!die", do_die},
     {"!half", do_half}, {"!never", do_never}, {"!mute", do_mute}, {"!flood", do_flood},
     {"!slow", do_slow}, {"!long", do_long},   {"!pid", do_pid},   {"!descriptors", do_descriptors},
+    {"!eat", do_eat},
 };
 
 static void obey(char *message, size_t length)
