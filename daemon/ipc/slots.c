@@ -1,5 +1,7 @@
 #include "ipc/slots.h"
 
+#include "base/points.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +26,8 @@ void slots_unmap(struct slot *slots, size_t count)
 
 void slot_prepare(struct slot *slot, uint64_t now_ms)
 {
-    memset(&slot->counters, 0, sizeof(slot->counters));
+    memset(slot->counters, 0, sizeof(slot->counters));
+    atomic_store_explicit(&slot->published, 0, memory_order_relaxed);
     slot_set_peer(slot, NULL, 0);
     memset(&slot->latency, 0, sizeof(slot->latency));
     sem_init(&slot->lock, 1, 1);
@@ -41,9 +44,14 @@ enum slot_state slot_get(const struct slot *slot, uint64_t *since_ms)
 
 bool slot_publish(struct slot *slot, const struct counters *counters)
 {
+    unsigned next;
+
     if (sem_trywait(&slot->lock) < 0)
         return false;
-    slot->counters = *counters;
+    next = atomic_load_explicit(&slot->published, memory_order_relaxed) + 1;
+    slot->counters[next & 1] = *counters;
+    TEST_POINT("publish");
+    atomic_store_explicit(&slot->published, next, memory_order_release);
     sem_post(&slot->lock);
     return true;
 }
@@ -61,14 +69,15 @@ int slot_snapshot(struct slot *slot, struct counters *counters)
     while (sem_clockwait(&slot->lock, CLOCK_MONOTONIC, &until) < 0)
         if (errno != EINTR)
             return -EAGAIN;
-    *counters = slot->counters;
+    slot_last_counters(slot, counters);
+    TEST_POINT("snapshot");
     sem_post(&slot->lock);
     return 0;
 }
 
 void slot_last_counters(const struct slot *slot, struct counters *counters)
 {
-    *counters = slot->counters;
+    *counters = slot->counters[atomic_load_explicit(&slot->published, memory_order_acquire) & 1];
 }
 
 static socklen_t address_length(sa_family_t family)

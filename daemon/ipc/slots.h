@@ -39,7 +39,10 @@ struct slot { // NOLINT(clang-analyzer-optin.performance.Padding)
     /* State and, above it, since when (milliseconds): one word, read without the lock. */
     _Alignas(64) _Atomic uint64_t activity;
     _Alignas(64) sem_t lock;
-    struct counters counters;
+    /* Two copies, so that a worker that dies amid one leaves the other: its last bit says which one
+     * is whole. */
+    _Atomic unsigned published;
+    struct counters counters[2];
     /* Time in the handler, of handlers that take theirs; read without the lock. */
     _Alignas(64) struct histogram latency;
     /* The client that came over TCP, for the log line of a worker that dies with it. */
@@ -74,7 +77,7 @@ bool slot_publish(struct slot *slot, const struct counters *counters);
  */
 int slot_snapshot(struct slot *slot, struct counters *counters);
 
-/* Master: the counters of a worker that is dead, lock or no lock. */
+/* Master: the counters that a worker that is dead has published last, lock or no lock. */
 void slot_last_counters(const struct slot *slot, struct counters *counters);
 
 /* Worker: whom it serves; NULL: nobody. Only what came over TCP has an address. */

@@ -174,6 +174,41 @@ START_TEST(dead_holder_harms_nobody)
 }
 END_TEST
 
+static void publish_for_ever(void) __attribute__((noreturn));
+static void publish_for_ever(void)
+{
+    for (uint64_t n = 0;; n++) {
+        struct counters mine;
+
+        for (int i = 0; i < COUNTER_COUNT; i++)
+            mine.value[i] = n;
+        slot_publish(&slots[1], &mine);
+    }
+}
+
+/* A writer that is killed amid all this leaves what it has published last, and no mixture. */
+START_TEST(dead_writer_leaves_whole_counters)
+{
+    for (int round = 0; round < 100; round++) {
+        struct counters seen;
+        pid_t pid;
+
+        slot_prepare(&slots[1], 1);
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0)
+            publish_for_ever();
+        while (atomic_load(&slots[1].published) == 0)
+            continue;
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        slot_last_counters(&slots[1], &seen);
+        for (int c = 1; c < COUNTER_COUNT; c++)
+            ck_assert_uint_eq(seen.value[c], seen.value[0]);
+    }
+}
+END_TEST
+
 START_TEST(stopped_holder_harms_nobody)
 {
     struct counters seen = {0};
@@ -185,7 +220,7 @@ START_TEST(stopped_holder_harms_nobody)
 }
 END_TEST
 
-/* A writer that never pauses: every snapshot must be all of one moment. */
+/* Every snapshot of a writer that never pauses must be all of one moment. */
 START_TEST(snapshots_are_consistent)
 {
     pid_t pid = fork();
@@ -193,15 +228,8 @@ START_TEST(snapshots_are_consistent)
     int good = 0;
 
     ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        struct counters mine;
-
-        for (uint64_t n = 0;; n++) {
-            for (int i = 0; i < COUNTER_COUNT; i++)
-                mine.value[i] = n;
-            slot_publish(&slots[1], &mine);
-        }
-    }
+    if (pid == 0)
+        publish_for_ever();
     for (int i = 0; i < 20000; i++) {
         if (slot_snapshot(&slots[1], &seen) < 0)
             continue;
@@ -260,6 +288,7 @@ int main(void)
     tcase_add_test(memory, slots_share_no_cache_line);
     tcase_add_test(memory, activity_is_one_word);
     tcase_add_test(memory, published_counters_are_seen);
+    tcase_add_test(memory, dead_writer_leaves_whole_counters);
     tcase_add_test(memory, dead_holder_harms_nobody);
     tcase_add_test(memory, stopped_holder_harms_nobody);
     tcase_add_test(memory, snapshots_are_consistent);
