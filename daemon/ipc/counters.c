@@ -30,6 +30,7 @@ static const char *const words[] = {
     [CLOSE_REPLY] = "reply",
     [CLOSE_STOP] = "stop",
     [CLOSE_MEMORY] = "memory",
+    [CLOSE_WORKER_DIED] = "worker_died",
 };
 
 _Static_assert(sizeof(words) / sizeof(words[0]) == COUNTER_COUNT, "each counter has a word");

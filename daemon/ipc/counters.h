@@ -43,6 +43,7 @@ enum counter {
     CLOSE_REPLY,            /* the reply does not fit the framing or max_reply */
     CLOSE_STOP,             /* the worker had to leave at once */
     CLOSE_MEMORY,
+    CLOSE_WORKER_DIED, /* the worker ended before its connection did */
     COUNTER_COUNT
 };
 

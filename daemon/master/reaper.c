@@ -74,28 +74,46 @@ static enum pool_exit exit_kind(const struct child *child, int status)
     return clean && child->acknowledged ? POOL_LEFT : POOL_CRASHED;
 }
 
+/* What became of the connection that the worker had, if it had one. */
+static enum counter end_reason(const char *killed_for)
+{
+    static const enum counter deadlines[] = {CLOSE_IDLE, CLOSE_FRAME, CLOSE_REQUEST, CLOSE_WRITE};
+
+    for (size_t i = 0; killed_for && i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+        if (strcmp(killed_for, counter_word(deadlines[i])) == 0)
+            return deadlines[i];
+    return CLOSE_WORKER_DIED;
+}
+
+/* What the worker did not live to count: the end of its connection, so that as many have ended as
+ * have come. Who was killed for a deadline had one, though it may not have told of it. */
+static void count_end(const struct child *child, struct counters *counters)
+{
+    enum counter end = end_reason(child->killed_for);
+    uint64_t open = counters->value[COUNTER_CONNECTIONS];
+
+    for (int reason = COUNTER_END_FIRST; reason < COUNTER_COUNT; reason++)
+        open -= counters->value[reason];
+    if (open == 0 && end != CLOSE_WORKER_DIED) {
+        counters->value[COUNTER_CONNECTIONS]++;
+        open = 1;
+    }
+    counters->value[end] += open == 1;
+}
+
 /* The counters outlive the worker; its semaphore, whatever its state, does not. */
 static void release_slot(struct master *master, struct child *child)
 {
     struct counters counters;
 
     slot_last_counters(&master->slots[child->slot], &counters);
+    count_end(child, &counters);
     counters_add(&child->service->totals->counters, &counters);
     histogram_merge(&child->service->totals->latency, &master->slots[child->slot].latency);
     slot_set(&master->slots[child->slot], SLOT_FREE, 0);
     master->children[child->slot] = NULL;
     while (master->slots_used > 0 && !master->children[master->slots_used - 1])
         master->slots_used--;
-}
-
-/* What the worker did not live to count. */
-static void count_deadline(struct totals *totals, const char *word)
-{
-    static const enum counter deadlines[] = {CLOSE_IDLE, CLOSE_FRAME, CLOSE_REQUEST, CLOSE_WRITE};
-
-    for (size_t i = 0; word && i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
-        if (strcmp(word, counter_word(deadlines[i])) == 0)
-            totals->counters.value[deadlines[i]]++;
 }
 
 /* A connection may have woken the one that is gone, and nobody else. */
@@ -171,7 +189,6 @@ static void bury(struct master *master, struct child *child, int status)
         service->totals->crashed++;
     if (how != POOL_LEFT)
         note_failure(child, status);
-    count_deadline(service->totals, child->killed_for);
     strike_out(child, how);
     generation->children--;
     release_slot(master, child);

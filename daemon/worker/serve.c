@@ -242,7 +242,7 @@ static enum counter serve(struct worker *worker)
 {
     enum counter reason;
 
-    do {
+    for (;;) {
         reason = worker_receive(worker);
         if (reason == KEEP_SERVING) {
             worker->client.heard_ms = worker->handled_ms = clock_coarse_ms();
@@ -251,9 +251,10 @@ static enum counter serve(struct worker *worker)
         } else if (reason == CLOSE_CLIENT) {
             reason = flush_owed(worker, answer_last(worker));
         }
+        if (reason != KEEP_SERVING)
+            return reason;
         worker_publish(worker);
-    } while (reason == KEEP_SERVING);
-    return reason;
+    }
 }
 
 static void set_timeout(int fd, int option, uint64_t ms)
@@ -328,7 +329,8 @@ void worker_serve(struct worker *worker)
             worker->handler->ops->close(worker->handler);
         }
     }
+    /* In one go with what the last messages came to, and before a close that may take its time. */
     worker->counters.value[reason]++;
-    worker_close(worker, reason);
     worker_publish(worker);
+    worker_close(worker, reason);
 }

@@ -92,6 +92,7 @@ START_TEST(those_that_hang_are_replaced_under_load)
     ck_assert_uint_eq(log_count("event=worker-exit", "level=info", "exit status 0"), 1);
     ck_assert_uint_eq(log_count("event=closed", "reason=request"), 1);
     ck_assert_int_eq(status_counter("it", "closed.request"), 4);
+    ck_assert_int_ge(status_counter("it", "connections"), status_closed("it"));
 }
 END_TEST
 

@@ -44,6 +44,28 @@ START_TEST(killed_while_serving)
 }
 END_TEST
 
+/* Whoever dies with a connection: as many have ended as have come. */
+START_TEST(killed_ones_leave_counters_that_add_up)
+{
+    struct framed_client *client;
+
+    daemon_start(ECHO("2"));
+    for (int i = 1; i <= 3; i++) {
+        client = client_open("unix:$DIR/x.sock", "u32be");
+        client_send(client, "hello");
+        client_receive(client, "hello");
+        status_wait_counter("echo", "connections", i);
+        ck_assert_int_eq(status_closed("echo"), i - 1);
+        ck_assert_int_eq(kill(status_wait_busy("echo", "reading"), SIGKILL), 0);
+        client_expect_end(client);
+        framed_client_free(client);
+        status_wait_counter("echo", "closed.worker_died", i);
+        ck_assert_int_eq(status_closed("echo"), i);
+    }
+    ck_assert_int_eq(status_counter("echo", "connections"), 3);
+}
+END_TEST
+
 START_TEST(all_killed_at_once)
 {
     pid_t pids[WORKERS_MAX];
@@ -245,7 +267,7 @@ START_TEST(master_out_of_descriptors)
 }
 END_TEST
 
-SUITE("workers", killed_while_serving, all_killed_at_once, some_killed_while_clients_connect,
-      told_to_leave, stopped_one_harms_nobody, stopped_one_does_not_outlive_the_drain,
-      stopped_in_a_command, stopped_while_it_reads, stopped_and_gone_on, out_of_descriptors,
-      master_out_of_descriptors)
+SUITE("workers", killed_while_serving, killed_ones_leave_counters_that_add_up, all_killed_at_once,
+      some_killed_while_clients_connect, told_to_leave, stopped_one_harms_nobody,
+      stopped_one_does_not_outlive_the_drain, stopped_in_a_command, stopped_while_it_reads,
+      stopped_and_gone_on, out_of_descriptors, master_out_of_descriptors)

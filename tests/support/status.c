@@ -56,6 +56,23 @@ long long status_counter(const char *service, const char *path)
     return value;
 }
 
+long long status_closed(const char *service)
+{
+    json_t *status = control_ask("status");
+    json_t *closed =
+        json_object_get(json_object_get(find_service(status, service), "counters"), "closed");
+    long long sum = 0;
+    const char *reason;
+    json_t *count;
+
+    json_object_foreach(closed, reason, count)
+    {
+        sum += json_integer_value(count);
+    }
+    json_decref(status);
+    return sum;
+}
+
 static bool worker_is(const json_t *worker, const char *key, const char *value)
 {
     const char *found = json_string_value(json_object_get(worker, key));

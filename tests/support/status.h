@@ -15,6 +15,9 @@ json_t *control_ask(const char *request);
  * there is no answer. */
 long long status_counter(const char *service, const char *path);
 
+/* For what reason whatever: how many connections have ended. */
+long long status_closed(const char *service);
+
 /* The pids of SERVICE's workers (NULL: all) that are ready, by slot: how many. */
 size_t status_workers(const char *service, pid_t pids[WORKERS_MAX]);
 
