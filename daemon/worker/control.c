@@ -169,6 +169,14 @@ static void obey(struct worker *worker, const struct record *record)
     }
 }
 
+/* The client in hand is served yet. A master that is started anew finds the addresses free. */
+static void become_orphan(struct worker *worker)
+{
+    worker->orphan = true;
+    for (size_t i = 0; i < worker->start->listener_count; i++)
+        close(worker->start->listeners[i]);
+}
+
 void worker_attend(struct worker *worker)
 {
     struct record record;
@@ -178,7 +186,8 @@ void worker_attend(struct worker *worker)
     arm(repeat_timer, 0, 0);
     while ((got = record_receive(worker->start->control_fd, &record)) > 0)
         obey(worker, &record);
-    worker->orphan = got == 0;
+    if (got == 0 && !worker->orphan)
+        become_orphan(worker);
     if (!worker->draining && (told_to_drain || worker->orphan))
         drain(worker, 0, "");
 }

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define COMMAND "command = {\"$HANDLERS/scripted\"}"
 #define BUILTIN "builtin = echo"
@@ -30,6 +31,18 @@ static void kill_master(void)
 {
     ck_assert_int_eq(kill(daemon_pid(), SIGKILL), 0);
     ck_assert_int_eq(daemon_wait(), 128 + SIGKILL);
+}
+
+static bool nobody_listens(void)
+{
+    struct framed_client *client = NULL;
+    char error[200];
+
+    if (framed_client_open(expand("unix:$DIR/x.sock"), "line", 0, BOUND_MS, &client, error,
+                           sizeof(error)) < 0)
+        return true;
+    framed_client_free(client);
+    return false;
 }
 
 /* Between messages there is nothing to wait for. */
@@ -100,5 +113,27 @@ START_TEST(silent_client_of_a_builtin)
 }
 END_TEST
 
+/* The orphan serves its client to the end, and is in nobody's way. */
+START_TEST(busy_one_leaves_the_place_to_the_next)
+{
+    struct framed_client *client;
+    pid_t worker;
+
+    start(COMMAND, "10s");
+    client = client_open("unix:$DIR/x.sock", "line");
+    client_send(client, "!slow 1500");
+    worker = status_wait_busy("it", "handling");
+    kill_master();
+    ck_assert(UNTIL(nobody_listens()));
+    ck_assert_int_eq(unlink(expand("$DIR/log")), 0);
+    start(COMMAND, "10s");
+    ck_assert(process_lives(worker));
+    client_once("unix:$DIR/x.sock", "line", "well", "well");
+    client_receive(client, "slow");
+    client_expect_end(client);
+    framed_client_free(client);
+}
+END_TEST
+
 SUITE("orphans", idle_client_of_a_command, idle_client_of_a_builtin, silent_client_of_a_command,
-      silent_client_of_a_builtin)
+      silent_client_of_a_builtin, busy_one_leaves_the_place_to_the_next)
