@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/points.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -88,12 +89,15 @@ static bool accept_client(struct worker *worker, int listener)
     struct client *client = &worker->client;
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
-    int fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+    int fd;
 
+    TEST_POINT("accept");
+    fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
     if (fd < 0) {
         accept_failed(worker, errno);
         return false;
     }
+    TEST_POINT("accepted");
     *client = (struct client){
         .fd = fd,
         .listener = listener,

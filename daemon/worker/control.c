@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/points.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -128,6 +129,7 @@ bool worker_poked(void)
 
 static void drain(struct worker *worker, int64_t may_accept, const char *forsaken)
 {
+    TEST_POINT("drain");
     if (!worker->draining) {
         worker->draining = true;
         worker->may_accept = may_accept;

@@ -5,6 +5,7 @@
 #include "base/descriptors.h"
 #include "base/identity.h"
 #include "base/log.h"
+#include "base/points.h"
 #include "base/proctitle.h"
 #include "base/sink.h"
 #include "config/config.h"
@@ -133,6 +134,7 @@ static void leave(struct worker *worker, int status)
 {
     const struct timespec moment = {.tv_nsec = LAST_WORDS_NS};
 
+    TEST_POINT("leave");
     /* The master holds the lock for the time of a copy. */
     for (int i = 0; i < LAST_WORDS_TRIES && worker->unpublished; i++) {
         nanosleep(&moment, NULL);
@@ -148,14 +150,17 @@ void worker_main(const struct worker_start *start)
     struct worker worker = {
         .start = start, .service = start->service, .slot = start->shared, .client.fd = -1};
     char error[sizeof(((struct record *)NULL)->text)] = "";
-    int result = set_up(&worker, error, sizeof(error));
+    int result;
 
+    TEST_POINT("start");
+    result = set_up(&worker, error, sizeof(error));
     if (result < 0) {
         worker_report(&worker, RECORD_FAILED, result, error[0] ? error : log_errno_text(result));
         leave(&worker, EXIT_FAILURE);
     }
     worker.watch_stale = true;
     worker_report(&worker, RECORD_READY, 0, NULL);
+    TEST_POINT("ready");
     while (!worker.stopping && !worker.finished)
         if (worker_wait(&worker)) {
             worker_serve(&worker);

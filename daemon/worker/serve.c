@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/points.h"
 #include "config/config.h"
 
 #include <errno.h>
@@ -138,6 +139,7 @@ static enum counter handle(struct worker *worker, const struct framed_message *m
     struct handler *handler = worker->handler;
     enum counter reason;
 
+    TEST_POINT("handle");
     worker->reply_error = 0;
     worker->client.messages++;
     worker->counters.value[COUNTER_MESSAGES]++;
@@ -253,6 +255,7 @@ static enum counter serve(struct worker *worker)
         }
         if (reason != KEEP_SERVING)
             return reason;
+        TEST_POINT("replied");
         worker_publish(worker);
     }
 }

@@ -165,7 +165,8 @@ void daemon_configure(const char *text)
     char whole[EXPANDED_SIZE];
 
     snprintf(whole, sizeof(whole), "control = \"%s\"\n%s", daemon_control(), expand(text));
-    daemon_write("framed.conf", whole);
+    daemon_write("next.conf", whole);
+    ck_assert_int_eq(rename(expand("$DIR/next.conf"), expand("$DIR/framed.conf")), 0);
 }
 
 static void run_child(const char *const *arguments, int err_fd) __attribute__((noreturn));
