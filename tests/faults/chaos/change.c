@@ -54,6 +54,17 @@ void change_spoil(struct chaos *chaos)
     services_configure(&chaos->random);
 }
 
+void change_size(struct chaos *chaos)
+{
+    static const char *const sizes[] = {"1", "2", "5", "+1", "-1"};
+    char words[64];
+
+    snprintf(words, sizeof(words), "scale %s %s",
+             services[random_below(&chaos->random, SERVICES)].name,
+             sizes[random_below(&chaos->random, sizeof(sizes) / sizeof(sizes[0]))]);
+    json_decref(control_ask(words));
+}
+
 void change_storm(struct chaos *chaos)
 {
     for (unsigned left = random_between(&chaos->random, 5, 30); left > 0; left--) {

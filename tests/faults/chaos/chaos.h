@@ -154,17 +154,21 @@ void harm_withdraw_points(void);
 void change_reload(struct chaos *chaos);
 void change_reload_and_wait(struct chaos *chaos);
 void change_spoil(struct chaos *chaos);
+void change_size(struct chaos *chaos);
 void change_storm(struct chaos *chaos);
 void change_logs(struct chaos *chaos);
 void change_logs_storm(struct chaos *chaos);
 
-/* ending.c: fails unless each connection that ended early did so for a reason that the log names.
- * What was drained, and what died, of each service. */
+/* ending.c */
+
+/* What the log tells of workers. */
 struct ends {
-    unsigned long early;
-    unsigned long deaths[SERVICES];
+    unsigned long early; /* connections that ended so, each with a reason */
     unsigned long exits[SERVICES];
+    unsigned long deaths[SERVICES];  /* of those, not in order */
+    unsigned long overdue[SERVICES]; /* of those, for a message that took too long */
 };
+/* Fails unless each connection that ended early did so for a reason that the log names. */
 void endings_check(const struct chaos *chaos, struct ends *ends);
 /* The logs, one after the other: allocated. */
 char *endings_logs(const struct chaos *chaos);

@@ -70,6 +70,8 @@ static void note_exit(const char *text, size_t length, struct lines *lines, stru
     if (memmem(text, length, "exit status 0", strlen("exit status 0")))
         return;
     ends->deaths[service]++;
+    ends->overdue[service] +=
+        memmem(text, length, "killed_for=request", strlen("killed_for=request")) != NULL;
     field(text, length, " peer=", peer, sizeof(peer));
     if (peer[0] == '\0')
         return;

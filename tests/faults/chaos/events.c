@@ -36,6 +36,25 @@ static void rude_client(struct chaos *chaos)
     events_help(chaos, rude_run);
 }
 
+/* A service whose workers leave, and a moment later are there again. */
+static void drain_and_resume(struct ledger *ledger, struct random *random)
+{
+    const char *name = services[random_below(random, SERVICES)].name;
+    char words[64];
+
+    (void)ledger;
+    snprintf(words, sizeof(words), "drain %s", name);
+    json_decref(control_ask(words));
+    nap(random_below(random, 200));
+    snprintf(words, sizeof(words), "resume %s", name);
+    json_decref(control_ask(words));
+}
+
+static void drain_service(struct chaos *chaos)
+{
+    events_help(chaos, drain_and_resume);
+}
+
 static void crowd(struct chaos *chaos)
 {
     events_help(chaos, rude_crowd);
@@ -68,6 +87,8 @@ static const struct event {
     {"stop a worker", 4, harm_stop},
     {"stop a program", 4, harm_stop_program},
     {"wait for a worker at a point", 16, harm_at_point},
+    {"scale a pool", 6, change_size},
+    {"drain a service for a while", 2, drain_service},
     {"reload", 8, change_reload},
     {"reload and wait", 4, change_reload_and_wait},
     {"reload what is bad", 8, change_spoil},
@@ -105,7 +126,7 @@ void events_help(struct chaos *chaos, void (*act)(struct ledger *ledger, struct 
             chaos->helpers[h] = 0;
     while (i < HELPERS_MAX && chaos->helpers[i])
         i++;
-    if (i == HELPERS_MAX || (i >= RUDE_MAX && act != ask_status))
+    if (i == HELPERS_MAX || (i >= RUDE_MAX && act != ask_status && act != drain_and_resume))
         return;
     chaos->helpers[i] = fork();
     ck_assert_int_ge(chaos->helpers[i], 0);

@@ -99,9 +99,9 @@ void harm_kill_in_phase(struct chaos *chaos)
 {
     static const struct {
         const char *key, *value;
-    } phases[] = {{"activity", "idle"},     {"activity", "reading"}, {"activity", "handling"},
-                  {"activity", "writing"},  {"state", "starting"},   {"state", "draining"},
-                  {"activity", "handling"}, {"activity", "writing"}};
+    } phases[] = {{"activity", "idle"},     {"activity", "reading"},  {"activity", "receiving"},
+                  {"activity", "handling"}, {"activity", "writing"},  {"state", "starting"},
+                  {"state", "draining"},    {"activity", "handling"}, {"activity", "writing"}};
     unsigned phase = random_below(&chaos->random, sizeof(phases) / sizeof(phases[0]));
     json_t *status = control_ask("status");
     const json_t *worker = draw_worker(chaos, status, phases[phase].key, phases[phase].value);

@@ -110,10 +110,17 @@ static void check_service_for_all(const struct chaos *chaos)
                       (unsigned long long)chaos->seed, i);
 }
 
+/* As it was before all this. */
 static void reload_quietly(const struct chaos *chaos)
 {
     json_t *answer;
 
+    for (unsigned i = 0; i < SERVICES; i++) {
+        char words[64];
+
+        snprintf(words, sizeof(words), "resume %s", services[i].name);
+        json_decref(control_ask(words));
+    }
     services_configure_quiet();
     /* One may be under way whose workers were harmed. */
     json_decref(control_ask("reload"));
