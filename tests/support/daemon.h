@@ -21,8 +21,8 @@ void daemon_teardown(void);
 /* TEXT with its $ words replaced; in one of a few static buffers, taken in turn. */
 const char *expand(const char *text);
 
-/* Writes $DIR/framed.conf: a control socket at $DIR/control.sock, then TEXT. Whoever reads it, reads
- * all of it, or the one before. */
+/* Writes $DIR/framed.conf: a control socket at $DIR/control.sock, then TEXT. Whoever reads it,
+ * reads all of it, or the one before. */
 void daemon_configure(const char *text);
 
 /* Writes TEXT, as it is, to $DIR/NAME. */

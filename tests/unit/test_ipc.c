@@ -189,7 +189,7 @@ static void publish_for_ever(void)
 /* A writer that is killed amid all this leaves what it has published last, and no mixture. */
 START_TEST(dead_writer_leaves_whole_counters)
 {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < 50; round++) {
         struct counters seen;
         pid_t pid;
 
@@ -230,7 +230,7 @@ START_TEST(snapshots_are_consistent)
     ck_assert_int_ge(pid, 0);
     if (pid == 0)
         publish_for_ever();
-    for (int i = 0; i < 20000; i++) {
+    for (uint64_t began = clock_ms(); clock_ms() - began < 300 || good == 0;) {
         if (slot_snapshot(&slots[1], &seen) < 0)
             continue;
         good++;
@@ -239,7 +239,6 @@ START_TEST(snapshots_are_consistent)
     }
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    ck_assert_int_gt(good, 0);
 }
 END_TEST
 
