@@ -99,15 +99,18 @@ static void read_lines(const char *text, struct lines *lines, struct ends *ends)
 }
 
 /* What may end a connection whose client did nothing wrong. */
-static bool is_fair(unsigned service, const char *reason)
+static bool is_fair(unsigned service, const struct line *line)
 {
     static const char *const of_programs[] = {"request", "handler_died", "handler_protocol",
                                               "handler_failed"};
 
-    if (strcmp(reason, "drain") == 0)
+    /* Who drains waits for a first message that is on its way, longer than anybody is stopped. */
+    if (strcmp(line->reason, "drain") == 0)
+        return line->messages > 0;
+    if (strcmp(line->reason, "worker-exit") == 0)
         return true;
     for (size_t i = 0; i < sizeof(of_programs) / sizeof(of_programs[0]); i++)
-        if (services[service].program && strcmp(reason, of_programs[i]) == 0)
+        if (services[service].program && strcmp(line->reason, of_programs[i]) == 0)
             return true;
     return false;
 }
@@ -127,7 +130,7 @@ static const struct line *explain(unsigned service, const struct ending *ending,
     for (; line && line < lines->all + lines->count && strcmp(line->peer, key.peer) == 0; line++) {
         if (strcmp(line->reason, "client") == 0)
             continue;
-        if (is_fair(service, line->reason) || strcmp(line->reason, "worker-exit") == 0)
+        if (is_fair(service, line))
             return line;
         other = line;
     }
@@ -137,10 +140,7 @@ static const struct line *explain(unsigned service, const struct ending *ending,
 /* Whether ENDING, as LINE explains it, is one that nothing but harm to its worker excuses. */
 static bool needs_excuse(const struct ending *ending, const struct line *line)
 {
-    if (!line || ending->how != ENDED || strcmp(line->reason, "worker-exit") == 0)
-        return true;
-    /* Who drains waits for a first message that is on its way. */
-    return strcmp(line->reason, "drain") == 0 && line->messages == 0;
+    return !line || ending->how != ENDED || strcmp(line->reason, "worker-exit") == 0;
 }
 
 static void check_service(const struct chaos *chaos, unsigned service, const struct lines *lines,
@@ -157,11 +157,11 @@ static void check_service(const struct chaos *chaos, unsigned service, const str
             const struct line *line = explain(service, ending, lines);
 
             ends->early++;
-            ck_assert_msg(!line || strcmp(line->reason, "worker-exit") == 0 ||
-                              is_fair(service, line->reason),
-                          "seed %llu: %s of %s has done nothing wrong and was closed: %s",
+            ck_assert_msg(!line || is_fair(service, line),
+                          "seed %llu: %s of %s has done nothing wrong and was closed: %s, after "
+                          "%lu messages",
                           (unsigned long long)chaos->seed, ending->peer, services[service].name,
-                          line ? line->reason : "");
+                          line ? line->reason : "", line ? line->messages : 0);
             if (needs_excuse(ending, line)) {
                 excused++;
                 last = ending;
