@@ -59,7 +59,7 @@ static uint64_t check_stopped(struct child *child, uint64_t now_ms)
                                          .resumed_ms = child->master->resumed_ms};
     struct liveness_verdict verdict;
 
-    if (child->state != CHILD_READY || !child->stopped_ms)
+    if ((child->state != CHILD_READY && child->state != CHILD_DRAINING) || !child->stopped_ms)
         return 0;
     verdict = liveness_judge(&child->service->config->deadlines, &sight, now_ms);
     if (verdict.step == LIVENESS_KILL)

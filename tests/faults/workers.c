@@ -197,6 +197,28 @@ START_TEST(stopped_while_it_reads)
 }
 END_TEST
 
+/* Nor longer because it was about to leave. */
+START_TEST(stopped_while_it_drains)
+{
+    uint64_t began;
+    pid_t worker;
+    int fd;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "handler { builtin = echo } deadlines { request = 300ms drain = 30s } }\n");
+    fd = raw_connect("unix:$DIR/x.sock");
+    worker = status_wait_busy("it", "reading");
+    kill(daemon_pid(), SIGHUP);
+    log_wait("event=reloaded");
+    kill(worker, SIGSTOP);
+    raw_send_text(fd, "hello?\n");
+    began = now_ms();
+    ck_assert_int_ne(raw_end(fd), RAW_TIMEOUT);
+    ck_assert_uint_lt(now_ms() - began, 10000);
+    log_wait("event=worker-exit", "killed_for=stopped");
+}
+END_TEST
+
 START_TEST(stopped_and_gone_on)
 {
     pid_t pids[WORKERS_MAX];
@@ -270,4 +292,4 @@ END_TEST
 SUITE("workers", killed_while_serving, killed_ones_leave_counters_that_add_up, all_killed_at_once,
       some_killed_while_clients_connect, told_to_leave, stopped_one_harms_nobody,
       stopped_one_does_not_outlive_the_drain, stopped_in_a_command, stopped_while_it_reads,
-      stopped_and_gone_on, out_of_descriptors, master_out_of_descriptors)
+      stopped_while_it_drains, stopped_and_gone_on, out_of_descriptors, master_out_of_descriptors)
