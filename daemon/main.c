@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "ipc/role.h"
 #include "master/master.h"
+#include "usher/usher.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 
 #define EXIT_USAGE 2
 
-static const struct role_table roles = {.worker = worker_main};
+static const struct role_table roles = {
+    .entry = {[ROLE_WORKER] = worker_main, [ROLE_USHER] = usher_main}};
 
 static const char usage[] =
     "usage: framed -c FILE [-t]                  serve what FILE says; -t: only check it\n"

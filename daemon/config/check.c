@@ -140,12 +140,21 @@ static void check_workers(struct draft *draft)
     check_order(draft, KEY_SPARE_MIN, KEY_SPARE_MAX, workers->spare_min, workers->spare_max);
 }
 
+static void check_overload(struct draft *draft)
+{
+    for (int key = 0; key < KEY_COUNT; key++)
+        if (draft->is_given[key] && schema_row((enum schema_key)key)->rejects &&
+            draft->service.overload.mode != OVERLOAD_REJECT)
+            report_add(draft->report, &draft->given[key], "allowed only with overload = reject");
+}
+
 void check_service(struct draft *draft)
 {
     check_name(draft);
     if (!draft->is_given[KEY_LISTEN])
         report_missing(draft, KEY_LISTEN);
     check_handler(draft);
+    check_overload(draft);
     check_workers(draft);
 }
 

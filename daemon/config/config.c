@@ -31,6 +31,8 @@ void service_deinit(struct service_config *service)
     free(service->reply_framing_name);
     framed_framing_free(service->framing);
     framed_framing_free(service->reply_framing);
+    free(service->overload.busy_reply);
+    free(service->overload.busy);
     free(service->handler.module);
     free_words(service->handler.command);
 }

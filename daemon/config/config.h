@@ -62,6 +62,21 @@ struct workers_config {
     uint64_t max_rss; /* bytes */
 };
 
+/* What becomes of clients for whom no worker has time. */
+enum overload_mode {
+    OVERLOAD_QUEUE, /* they wait */
+    OVERLOAD_REJECT /* for queue_timeout; then they get busy_reply */
+};
+
+struct overload_config {
+    enum overload_mode mode;
+    char *busy_reply; /* as written; NULL: none */
+    unsigned busy_line;
+    uint8_t *busy; /* the bytes to send: greeting and framed reply */
+    size_t busy_length;
+    uint64_t queue_timeout_ms;
+};
+
 /* `limits { }`, in bytes unless told otherwise */
 struct limits_config {
     uint64_t max_message;
@@ -101,6 +116,7 @@ struct service_config {
     struct framed_framing *framing;       /* with max_message */
     struct framed_framing *reply_framing; /* what replies are written in, with max_reply */
     struct handler_config handler;
+    struct overload_config overload;
     struct workers_config workers;
     struct limits_config limits;
     struct deadlines_config deadlines;

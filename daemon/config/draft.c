@@ -1,5 +1,6 @@
 #include "config/draft.h"
 
+#include "config/busy.h"
 #include "config/check.h"
 #include "config/framings.h"
 #include "config/parts.h"
@@ -129,6 +130,7 @@ void draft_end_service(struct draft *draft)
 
     check_service(draft);
     draft->service.framing_line = line_of(draft, KEY_FRAMING);
+    draft->service.overload.busy_line = line_of(draft, KEY_BUSY_REPLY);
     draft->service.reply_framing_line = line_of(draft, KEY_REPLY_FRAMING);
     if (make_room(config)) {
         config->services[config->service_count++] = draft->service;
@@ -144,6 +146,7 @@ struct config *draft_finish(struct draft *draft)
     struct config *config = draft->config;
 
     framings_settle(draft);
+    busy_settle(draft);
     check_config(draft);
     if (draft->report->count > 0)
         return NULL;

@@ -1,5 +1,7 @@
 #include "config/schema.h"
 
+#include "config/bytes.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -39,11 +41,18 @@ static const struct schema_word modes[] = {
     {NULL, 0},
 };
 
+static const struct schema_word overloads[] = {
+    {"queue", OVERLOAD_QUEUE},
+    {"reject", OVERLOAD_REJECT},
+    {NULL, 0},
+};
+
 /* Words are read and written as int. */
 _Static_assert(sizeof(enum log_format) == sizeof(int), "enum log_format");
 _Static_assert(sizeof(enum handler_builtin) == sizeof(int), "enum handler_builtin");
 _Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
 _Static_assert(sizeof(enum workers_mode) == sizeof(int), "enum workers_mode");
+_Static_assert(sizeof(enum overload_mode) == sizeof(int), "enum overload_mode");
 
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
 #define IN_SERVICE(field) .offset = offsetof(struct service_config, field)
@@ -76,6 +85,15 @@ static const struct schema_row rows[KEY_COUNT] = {
                            .text = "how replies are written (default: as the framing says)"},
     [KEY_LOG_MESSAGES] = {SECTION_SERVICE, VALUE_BOOL, "log_messages", IN_SERVICE(log_messages),
                           .initial = "no", .text = "log a line for each message"},
+    [KEY_OVERLOAD] = {SECTION_SERVICE, VALUE_WORD, "overload", IN_SERVICE(overload.mode),
+                      .initial = "queue", .words = overloads,
+                      .text = "what becomes of clients while all workers are busy"},
+    [KEY_QUEUE_TIMEOUT] = {SECTION_SERVICE, VALUE_TIME, "queue_timeout", .rejects = true,
+                           IN_SERVICE(overload.queue_timeout_ms), .initial = "1s",
+                           RANGE(0, TIME_MAX_MS), .text = "reject clients that wait this long"},
+    [KEY_BUSY_REPLY] = {SECTION_SERVICE, VALUE_BYTES, "busy_reply", .rejects = true,
+                        IN_SERVICE(overload.busy_reply), .max = BYTES_MAX,
+                        .text = "what a rejected client is told"},
     [KEY_BUILTIN] = {SECTION_HANDLER, VALUE_WORD, "builtin", .only = HANDLER_BUILTIN,
                      IN_SERVICE(handler.builtin), .words = builtins,
                      .text = "a handler that is built in"},

@@ -38,6 +38,9 @@ enum schema_key {
     KEY_FRAMING,
     KEY_REPLY_FRAMING,
     KEY_LOG_MESSAGES,
+    KEY_OVERLOAD,
+    KEY_QUEUE_TIMEOUT,
+    KEY_BUSY_REPLY,
     KEY_BUILTIN,
     KEY_MODULE,
     KEY_COMMAND,
@@ -73,6 +76,7 @@ enum value_type {
     VALUE_LOG,       /* config->log_target and log_file */
     VALUE_WORD,      /* an enum or int: one of WORDS */
     VALUE_BOOL,      /* bool */
+    VALUE_BYTES,     /* char *, with escapes as of bytes_unescape(); "" is none */
     VALUE_COUNT,     /* uint64_t */
     VALUE_SIZE,      /* uint64_t, bytes */
     VALUE_TIME,      /* uint64_t, milliseconds; 0 is off */
@@ -96,6 +100,7 @@ struct schema_row {
     bool off;               /* `off` is allowed */
     enum handler_type only; /* allowed only with this handler */
     enum workers_mode mode; /* allowed only with this mode; static: with any */
+    bool rejects;           /* allowed only where overload is reject */
     const char *initial;    /* the default as one writes it; NULL: none */
     uint64_t min;
     uint64_t max;

@@ -1,5 +1,6 @@
 #include "config/values.h"
 
+#include "config/bytes.h"
 #include "config/listen.h"
 #include "config/report.h"
 #include "config/units.h"
@@ -123,6 +124,16 @@ static void print_name(const struct schema_row *row, const void *base, FILE *to)
         fputs("off", to);
     else
         value_print_string(text ? text : "", to);
+}
+
+static int parse_bytes(const struct schema_row *row, const char *text, void *base, char *error)
+{
+    uint8_t bytes[BYTES_MAX];
+    size_t length;
+
+    if (bytes_unescape(text, bytes, &length) < 0)
+        return refuse(row, text, NULL, error);
+    return replace(field(row, base), text, error);
 }
 
 static const char log_file_prefix[] = "file:";
@@ -324,6 +335,7 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_LOG] = {"TARGET", parse_log, print_log, "stderr, syslog, file:/PATH"},
     [VALUE_WORD] = {"WORD", parse_word, print_word, NULL},
     [VALUE_BOOL] = {NULL, parse_bool, print_bool, "yes, no"},
+    [VALUE_BYTES] = {"TEXT", parse_bytes, print_name, BYTES_ALLOWED},
     [VALUE_COUNT] = {"NUMBER", parse_number, print_number, NULL},
     [VALUE_SIZE] = {"SIZE", parse_number, print_number, "a size such as 4096, 64KiB, 1MiB, 1GiB"},
     [VALUE_TIME] = {"TIME", parse_number, print_number, "a time such as 500ms, 30s, 5m, 1h"},

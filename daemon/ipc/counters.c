@@ -11,6 +11,7 @@ static const char *const words[] = {
     [CLOSE_DRAIN] = "drain",
     [CLOSE_HANGUP] = "hangup",
     [CLOSE_REPLIED] = "replied",
+    [CLOSE_REJECTED] = "rejected",
     [CLOSE_IDLE] = "idle",
     [CLOSE_FRAME] = "frame",
     [CLOSE_REQUEST] = "request",

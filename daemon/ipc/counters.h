@@ -21,6 +21,7 @@ enum counter {
     CLOSE_DRAIN,                      /* the worker leaves and the connection was idle */
     CLOSE_HANGUP,                     /* the handler asked for it */
     CLOSE_REPLIED,                    /* the end of the stream is the end of the reply */
+    CLOSE_REJECTED,                   /* no worker had time: turned away by the usher */
     /* ... by a deadline ... */
     CLOSE_IDLE,
     CLOSE_FRAME,

@@ -22,6 +22,7 @@ enum record_type {
     RECORD_STOP,   /* leave at once */
     RECORD_REOPEN, /* open the log file anew */
     RECORD_WAKE,   /* look at the listeners: a wake-up may have been lost with a worker */
+    RECORD_REJECT, /* to an usher: the gates say whom to turn away */
     RECORD_TYPE_END
 };
 

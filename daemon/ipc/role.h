@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct config;
+struct gate;
 struct service_config;
 
 /* Signals that the master sends to its workers. */
@@ -28,16 +29,27 @@ struct worker_start {
     int status_fd;  /* records to the master */
     const int *listeners;
     size_t listener_count;
-    uint64_t max_requests; /* this worker's own, near the service's; 0: without end */
+    struct gate *const *gates; /* one for each listener */
+    uint64_t max_requests;     /* this worker's own, near the service's; 0: without end */
     pid_t master;
     rlim_t file_limit; /* as framed was started with */
 };
 
+/* Closes what is not for this process: the other workers' pipes, the master's control socket, other
+ * services. 0 or -ENOMEM. */
+int role_close_foreign(const struct worker_start *start);
+
 /* The entry of a role: runs in the new process, and never returns. */
 typedef void role_entry(const struct worker_start *start);
 
+enum role {
+    ROLE_WORKER,
+    ROLE_USHER, /* turns away whom no worker can serve in time */
+    ROLE_COUNT
+};
+
 struct role_table {
-    role_entry *worker;
+    role_entry *entry[ROLE_COUNT];
 };
 
 #endif

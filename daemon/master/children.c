@@ -43,11 +43,11 @@ static void on_ready(struct child *child)
     child->state = CHILD_READY;
     child->was_ready = true;
     child->deadline_ms = 0;
-    child->service->ready++;
-    pool_ready(&child->service->pool);
-    log_info("worker-ready", LOG_STR("service", child->service->config->name),
-             LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
-             LOG_INT("start_ms", clock_ms() - child->started_ms));
+    child->pool->ready++;
+    pool_ready(child->pool);
+    log_info(child->role == ROLE_USHER ? "usher-ready" : "worker-ready",
+             LOG_STR("service", child->service->config->name), LOG_INT("slot", child->slot),
+             LOG_INT("pid", child->pid), LOG_INT("start_ms", clock_ms() - child->started_ms));
     if (child->service->generation->phase == GENERATION_CURRENT)
         child_serve(child);
     generation_progress(child->master, child->service->generation);
@@ -65,10 +65,10 @@ static void let_go(struct child *child)
 
     if (!child->leaving) {
         child->leaving = true;
-        pool_let_go(&child->service->pool, child->due);
+        pool_let_go(child->pool, child->due);
     }
     if (child->state == CHILD_READY) {
-        child->service->ready--;
+        child->pool->ready--;
         child->state = CHILD_DRAINING;
         child->deadline_ms = clock_ms() + liveness_limit_ms(deadlines, DEADLINE_DRAIN);
     }
@@ -170,12 +170,13 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .status_fd = status_fd,
         .listeners = service->listener_fds,
         .listener_count = service->listener_count,
+        .gates = service->gates,
         .max_requests = pool_jitter(service->config->workers.max_requests, child->generation),
         .master = master,
         .file_limit = child->master->file_limit,
     };
 
-    child->master->options->roles->worker(&start);
+    child->master->options->roles->entry[child->role](&start);
     _exit(EXIT_FAILURE);
 }
 
@@ -206,7 +207,7 @@ static int fork_child(struct child *child)
     return result;
 }
 
-int child_start(struct master *master, struct service *service)
+int child_start(struct master *master, struct service *service, enum role role)
 {
     uint64_t now = clock_ms();
     int slot = free_slot(master);
@@ -217,6 +218,8 @@ int child_start(struct master *master, struct service *service)
         return slot < 0 ? slot : -ENOMEM;
     child->master = master;
     child->service = service;
+    child->role = role;
+    child->pool = role == ROLE_USHER ? &service->ushers : &service->pool;
     child->slot = (unsigned)slot;
     child->generation = ++master->child_number;
     child->started_ms = now;
@@ -232,8 +235,8 @@ int child_start(struct master *master, struct service *service)
     if (child->slot >= master->slots_used)
         master->slots_used = child->slot + 1;
     service->generation->children++;
-    service->totals->started++;
-    pool_started(&service->pool);
+    service->totals->started += role == ROLE_WORKER;
+    pool_started(child->pool);
     return 0;
 }
 
@@ -271,7 +274,7 @@ void child_drain(struct child *child, int64_t may_accept)
 void child_kill(struct child *child, const char *why)
 {
     if (child->state == CHILD_READY)
-        child->service->ready--;
+        child->pool->ready--;
     child->state = CHILD_KILLED;
     child->killed_for = why;
     child->deadline_ms = 0;

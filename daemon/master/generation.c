@@ -48,6 +48,7 @@ void generation_free(struct master *master, struct generation *generation)
         free(service->listeners);
         free(service->forsaken);
         free(service->listener_fds);
+        free(service->gates);
     }
     config_free(generation->config);
     free(generation->services);
@@ -78,8 +79,9 @@ static int bind_service(struct master *master, struct service *service, char *er
 
     service->listeners = calloc(most, sizeof(struct listener *));
     service->listener_fds = calloc(most, sizeof(int));
+    service->gates = calloc(most, sizeof(struct gate *));
     service->forsaken = calloc(most + 1, 1);
-    if (!service->listeners || !service->listener_fds || !service->forsaken)
+    if (!service->listeners || !service->listener_fds || !service->gates || !service->forsaken)
         return -ENOMEM;
     for (size_t i = 0; i < config->listen_count; i++) {
         char reason[256] = "out of memory";
@@ -92,6 +94,11 @@ static int bind_service(struct master *master, struct service *service, char *er
         for (; got > 0; got--, service->listener_count++)
             service->listener_fds[service->listener_count] =
                 service->listeners[service->listener_count]->fd;
+    }
+    for (size_t i = 0; i < service->listener_count; i++) {
+        service->gates[i] = listener_gate(service->listeners[i]);
+        if (!service->gates[i])
+            return -ENOMEM;
     }
     return 0;
 }
@@ -110,6 +117,7 @@ static int prepare_service(struct master *master, struct generation *generation,
     result = bind_service(master, service, error, size);
     if (result < 0)
         return result;
+    overload_init(service);
     result = scaling_init(master, service);
     if (result < 0)
         snprintf(error, size, "service \"%s\": cannot watch its listeners: %s",
@@ -120,7 +128,7 @@ static int prepare_service(struct master *master, struct generation *generation,
 static int start_workers(struct master *master, struct service *service, char *error, size_t size)
 {
     for (unsigned i = 0; i < service->pool.target; i++) {
-        int result = child_start(master, service);
+        int result = child_start(master, service, ROLE_WORKER);
 
         if (result < 0) {
             snprintf(error, size, "service \"%s\": cannot start a worker: %s",
@@ -258,8 +266,10 @@ static void commit(struct master *master, struct generation *generation)
     master->current = generation;
     master->next = NULL;
     master->listeners.lookups.closed = true;
-    for (size_t i = 0; i < generation->service_count; i++)
+    for (size_t i = 0; i < generation->service_count; i++) {
         scaling_settle(&generation->services[i]);
+        overload_settle(master, &generation->services[i]);
+    }
     open_doors(master, generation);
     if (old) {
         log_change(&settings);
@@ -275,7 +285,7 @@ void generation_progress(struct master *master, struct generation *generation)
     if (generation->phase != GENERATION_STARTING || generation != master->next)
         return;
     for (size_t i = 0; i < generation->service_count; i++)
-        if (generation->services[i].ready < generation->services[i].pool.target)
+        if (generation->services[i].pool.ready < generation->services[i].pool.target)
             return;
     commit(master, generation);
 }

@@ -1,6 +1,7 @@
 #include "master/listeners.h"
 
 #include "base/log.h"
+#include "ipc/gate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -330,6 +331,13 @@ int listeners_acquire(struct listeners *listeners, const struct framed_address *
     return result < 0 ? result : -EADDRNOTAVAIL;
 }
 
+struct gate *listener_gate(struct listener *listener)
+{
+    if (!listener->gate)
+        listener->gate = gate_map();
+    return listener->gate;
+}
+
 void listeners_release(struct listeners *listeners, struct listener *listener)
 {
     struct listener **link = &listeners->first;
@@ -340,6 +348,7 @@ void listeners_release(struct listeners *listeners, struct listener *listener)
         link = &(*link)->next;
     *link = listener->next;
     listener_close(listener);
+    gate_unmap(listener->gate);
     free(listener);
 }
 

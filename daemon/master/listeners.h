@@ -7,6 +7,7 @@
 #define FRAMED_MASTER_LISTENERS_H
 
 #include "master/lookup.h"
+#include "master/queue.h"
 
 #include <framed/address.h>
 
@@ -17,6 +18,7 @@
 #define LISTENER_KEY_SIZE (FRAMED_ADDRESS_TEXT_SIZE + 64)
 /* Begins the keys of sockets that systemd made (activation.h), and of no others. */
 #define LISTENER_FD_PREFIX "fd:"
+struct gate;
 
 struct listener {
     struct listener *next;
@@ -24,7 +26,9 @@ struct listener {
     char text[FRAMED_ADDRESS_TEXT_SIZE]; /* the bound address, with the port chosen */
     int fd;
     unsigned references;
-    dev_t device; /* of the socket file that we made, to unlink no other */
+    struct gate *gate;
+    struct queue queue; /* as it was last seen */
+    dev_t device;       /* of the socket file that we made, to unlink no other */
     ino_t inode;
 };
 
@@ -61,6 +65,9 @@ bool listener_is_activated(const struct listener *listener);
 
 /* How many references are held by services. */
 unsigned listener_users(const struct listener *listener);
+
+/* What its accepting processes share; NULL without memory. */
+struct gate *listener_gate(struct listener *listener);
 
 /* The path of a Unix socket's file, or NULL. */
 const char *listener_path(const struct listener *listener);

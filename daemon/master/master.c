@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "ipc/record.h"
 #include "master/activation.h"
+#include "master/depth.h"
 #include "master/pidfile.h"
 
 #include <errno.h>
@@ -200,6 +201,7 @@ static int make_tools(struct master *master)
     master->children = calloc(SLOTS_MAX, sizeof(struct child *));
     if (!master->slots || !master->children)
         return -ENOMEM;
+    master->diag_fd = depth_open();
     result = loop_init(&master->loop);
     return result < 0 ? result : watch_signals(master);
 }
@@ -253,6 +255,8 @@ static void tear_down(struct master *master, const char *pid_file)
     control_close(&master->control);
     notify_deinit(&master->notify);
     pidfile_close(pid_file, master->pid_fd);
+    if (master->diag_fd >= 0)
+        close(master->diag_fd);
     loop_remove(&master->signals);
     if (master->signal_fd >= 0)
         close(master->signal_fd);
@@ -275,6 +279,7 @@ int master_run(const struct master_options *options)
                             .loop.epoll_fd = -1,
                             .signal_fd = -1,
                             .pid_fd = -1,
+                            .diag_fd = -1,
                             .control.listener.fd = -1,
                             .started_ms = clock_ms()};
     char *pid_file = options->config->pid_file ? strdup(options->config->pid_file) : NULL;

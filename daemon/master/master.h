@@ -7,6 +7,7 @@
  *   children.c     processes: fork, talk        reaper.c     their end
  *   pool.c         how many workers, pure       scaling.c    and what it takes
  *   liveness.c     whom to give up, pure        deadlines.c  and how
+ *   queue.c        how long clients wait, pure  overload.c   and what is done about it
  *   control.c      framectl's socket            requests.c   what comes through it
  *   orders.c       who may command, and what    status.c     what framectl shows
  *   activation.c   what systemd passes          notify.c     what systemd hears
@@ -24,6 +25,7 @@
 #include "master/listeners.h"
 #include "master/notify.h"
 #include "master/pool.h"
+#include "master/queue.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -33,6 +35,7 @@
 #include <sys/types.h>
 
 struct config;
+struct gate;
 struct master;
 
 #define REASON_SIZE 1024
@@ -47,6 +50,7 @@ struct totals {
     struct histogram latency; /* theirs too */
     uint64_t started;
     uint64_t crashed;
+    struct pressure pressure;     /* of those who wait */
     bool drained;                 /* by order: has no workers until it is resumed */
     char last_error[REASON_SIZE]; /* how the last worker that did not leave in order ended */
     uint64_t failed_ms;           /* and when; 0: none did */
@@ -55,15 +59,17 @@ struct totals {
 /* A service as one generation runs it. */
 struct service {
     struct watch bell; /* somebody waits at a listener; first, see scaling.c */
+    bool listens;      /* to the bell */
     const struct service_config *config;
     struct generation *generation;
     struct totals *totals;
     struct pool pool;
+    struct pool ushers; /* one, where clients are turned away */
     struct listener **listeners;
     int *listener_fds; /* the same, as workers are given them */
+    struct gate **gates;
     size_t listener_count;
     char *forsaken; /* once it leaves: a `1` for each listener that nobody else has */
-    unsigned ready; /* workers that serve, or could */
     unsigned lost;  /* workers that were ready, and ended before the generation was current */
 };
 
@@ -91,11 +97,14 @@ enum child_state {
     CHILD_KILLED
 };
 
-/* A worker as the master knows it: named by slot and generation, never by pid alone. */
+/* A worker, or an usher, as the master knows it: named by slot and generation, never by pid alone.
+ */
 struct child {
     struct watch watch; /* its status pipe; first, see children.c */
     struct master *master;
     struct service *service;
+    struct pool *pool; /* the one of SERVICE that it counts in */
+    enum role role;
     enum child_state state;
     unsigned slot;
     uint64_t generation; /* of this process: unique in this run */
@@ -138,6 +147,7 @@ struct master {
     int signal_fd;
     rlim_t file_limit; /* as we found it: workers and handlers get it back */
     int pid_fd;        /* of the pid file, locked; -1: none */
+    int diag_fd;       /* asks the kernel of Unix listeners; -1: none */
     struct identity identity;
     struct oom oom;
     struct slot *slots;
@@ -209,8 +219,8 @@ void master_reopen_logs(struct master *master);
 
 /* children.c */
 
-/* Forks one worker for SERVICE. 0, or a negative errno. */
-int child_start(struct master *master, struct service *service);
+/* Forks one child for SERVICE. 0, or a negative errno. */
+int child_start(struct master *master, struct service *service, enum role role);
 /* Tells CHILD to finish, accepting MAY_ACCEPT connections yet; repeated until it has heard. */
 void child_drain(struct child *child, int64_t may_accept);
 /* Lets CHILD take connections. */
@@ -240,10 +250,27 @@ void scaling_deinit(struct service *service);
 /* Brings the pools of GENERATION (or NULL) to what their policy wants; when to look again
  * (monotonic ms; 0: never). */
 uint64_t scaling_run(struct master *master, struct generation *generation, uint64_t now_ms);
+/* Whether no worker of SERVICE is free, and none will be started. */
+bool scaling_is_exhausted(const struct master *master, const struct service *service,
+                          uint64_t now_ms);
 /* CHILD has reached a limit (enum due): it is to be replaced. */
 void child_due(struct child *child, int64_t why);
 /* Finds out whether CHILD has lived long enough; when it will have (monotonic ms; 0: never). */
 uint64_t child_check_lifetime(struct child *child, uint64_t now_ms);
+
+/* overload.c */
+
+/* Makes the pool of SERVICE's one usher, or of none. */
+void overload_init(struct service *service);
+/* SERVICE is of the current generation from now on. */
+void overload_settle(const struct master *master, struct service *service);
+/* Looks at the queues of SERVICE, if it is time to; when to look again (monotonic ms; 0: when
+ * somebody knocks). */
+uint64_t overload_run(const struct master *master, const struct service *service, uint64_t now_ms);
+/* Who waits at its listeners now. */
+struct pressure_sight overload_see(const struct master *master, const struct service *service);
+/* Its usher, or NULL. */
+struct child *overload_usher(const struct master *master, const struct service *service);
 
 /* reaper.c: buries whoever has ended. */
 void children_reap(struct master *master);

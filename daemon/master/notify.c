@@ -75,7 +75,7 @@ static void count_workers(const struct master *master, unsigned *ready, unsigned
         return;
     }
     for (size_t i = 0; generation && i < generation->service_count; i++) {
-        *ready += generation->services[i].ready;
+        *ready += generation->services[i].pool.ready;
         *target += generation->services[i].pool.target;
     }
 }

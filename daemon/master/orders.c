@@ -245,5 +245,5 @@ int order_resumed(const struct master *master, const struct totals *totals, char
                  totals->name, totals->last_error);
         return -EAGAIN;
     }
-    return service->ready >= service->pool.target;
+    return service->pool.ready >= service->pool.target;
 }

@@ -190,6 +190,13 @@ bool pool_look(struct pool *pool, const struct pool_sight *sight, uint64_t now_m
     return too_many;
 }
 
+bool pool_is_exhausted(const struct pool *pool, const struct pool_sight *sight)
+{
+    bool may_grow = pool->rules.mode != POOL_STATIC && pool->target < pool->rules.max;
+
+    return sight->idle + sight->starting == 0 && !may_grow && !pool->paused;
+}
+
 bool pool_can_relieve(const struct pool *pool, unsigned ready)
 {
     return pool->due > 0 && ready > pool->target;

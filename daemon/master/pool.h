@@ -49,6 +49,7 @@ struct pool {
     struct pool_rules rules;
     unsigned target;        /* how many there should be */
     unsigned alive;         /* starting or serving; not those that leave */
+    unsigned ready;         /* of these, who serve or could */
     unsigned due;           /* of these, who leave once others are there in their place */
     unsigned leaving;       /* were told to, and are still there */
     unsigned step;          /* by how many it grows next */
@@ -79,6 +80,9 @@ unsigned pool_surplus(const struct pool *pool);
 
 /* Sets the target by what is to be seen. True: the one that is idle the longest is to be let go. */
 bool pool_look(struct pool *pool, const struct pool_sight *sight, uint64_t now_ms);
+
+/* Whether nobody is free, and nobody will be started for those who wait. */
+bool pool_is_exhausted(const struct pool *pool, const struct pool_sight *sight);
 
 /* Whether, of READY workers, one that is due can be let go. */
 bool pool_can_relieve(const struct pool *pool, unsigned ready);

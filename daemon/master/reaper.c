@@ -49,7 +49,7 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !child->killed_for)
         oom = oom_word(&child->master->oom);
     describe(status, cause);
-    log_write(level, "worker-exit",
+    log_write(level, child->role == ROLE_USHER ? "usher-exit" : "worker-exit",
               LOG_FIELDS(
                   LOG_STR("service", child->service->config->name), LOG_INT("slot", child->slot),
                   LOG_INT("pid", child->pid), LOG_STR("cause", cause),
@@ -138,7 +138,7 @@ static void close_pipes(struct child *child)
 /* Its pool counts on it no more; who was let go was taken leave of then. */
 static void strike_out(const struct child *child, enum pool_exit how)
 {
-    struct pool *pool = &child->service->pool;
+    struct pool *pool = child->pool;
 
     if (child->leaving) {
         pool_gone(pool);
@@ -184,8 +184,8 @@ static void bury(struct master *master, struct child *child, int status)
     if (child->group)
         kill(-child->group, SIGKILL);
     if (child->state == CHILD_READY)
-        service->ready--;
-    if (how == POOL_CRASHED)
+        child->pool->ready--;
+    if (how == POOL_CRASHED && child->role == ROLE_WORKER)
         service->totals->crashed++;
     if (how != POOL_LEFT)
         note_failure(child, status);

@@ -3,7 +3,7 @@
  *
  * The bell of a service is an epoll set of its listeners, itself watched by the master's loop: one
  * descriptor that is ready when a connection waits. The master hears it only when the pool wants
- * to, and never accepts.
+ * to, or who watches how long they wait (overload.c), and never accepts.
  */
 #include "master/master.h"
 
@@ -51,8 +51,20 @@ static void on_bell(struct watch *watch, uint32_t events)
     struct service *service = (struct service *)(void *)watch;
 
     (void)events;
-    pool_knocked(&service->pool, clock_ms());
-    loop_change(watch, 0);
+    if (service->pool.listens)
+        pool_knocked(&service->pool, clock_ms());
+    if (service->totals->pressure.listens)
+        pressure_knocked(&service->totals->pressure, clock_ms());
+}
+
+/* Hears the bell from now on, or no more, as those who look at it want. */
+static void heed_bell(struct service *service)
+{
+    bool listens = service->pool.listens || service->totals->pressure.listens;
+
+    if (listens != service->listens)
+        loop_change(&service->bell, listens ? EPOLLIN : 0);
+    service->listens = listens;
 }
 
 static int hang_bell(struct master *master, struct service *service)
@@ -88,18 +100,15 @@ int scaling_init(struct master *master, struct service *service)
         pool_pause(&service->pool);
         service->pool.target = 1; /* to show that it could */
     }
-    return rules.mode == POOL_STATIC ? 0 : hang_bell(master, service);
+    return hang_bell(master, service);
 }
 
 void scaling_settle(struct service *service)
 {
-    if (service->totals->drained) {
+    if (service->totals->drained)
         pool_pause(&service->pool);
-        if (service->bell.loop)
-            loop_change(&service->bell, 0);
-    } else if (service->pool.paused) {
+    else if (service->pool.paused)
         pool_resume(&service->pool, clock_ms());
-    }
 }
 
 void scaling_deinit(struct service *service)
@@ -127,7 +136,7 @@ static struct child *see(const struct master *master, const struct service *serv
         uint64_t idle_ms;
 
         /* One that is stopped by a signal is no help to anybody. */
-        if (!child || child->service != service || child->stopped_ms)
+        if (!child || child->pool != &service->pool || child->stopped_ms)
             continue;
         activity = slot_get(&master->slots[slot], &since_ms);
         if (child->state == CHILD_STARTING ||
@@ -157,7 +166,6 @@ static void look(struct master *master, struct service *service, uint64_t now_ms
     longest = see(master, service, &sight, now_ms);
     if (pool_look(pool, &sight, now_ms))
         child_drain(longest, ACCEPT_LAST);
-    loop_change(&service->bell, pool->listens ? EPOLLIN : 0);
     if (pool->target != before)
         log_debug("pool", LOG_STR("service", service->config->name),
                   LOG_INT("target", pool->target), LOG_INT("idle", sight.idle),
@@ -183,7 +191,7 @@ static struct child *least_useful(const struct master *master, const struct serv
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         struct child *child = master->children[slot];
 
-        if (child && child->service == service && child->state <= CHILD_READY &&
+        if (child && child->pool == &service->pool && child->state <= CHILD_READY &&
             (!least || usefulness(child) <= usefulness(least)))
             least = child;
     }
@@ -204,7 +212,7 @@ static struct child *find_due(const struct master *master, const struct service 
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         struct child *child = master->children[slot];
 
-        if (child && child->service == service && child->state == CHILD_READY && child->due)
+        if (child && child->pool == &service->pool && child->state == CHILD_READY && child->due)
             return child;
     }
     return NULL;
@@ -215,26 +223,39 @@ static void relieve(const struct master *master, const struct service *service)
 {
     struct child *child;
 
-    while (pool_can_relieve(&service->pool, service->ready) &&
+    while (pool_can_relieve(&service->pool, service->pool.ready) &&
            (child = find_due(master, service)) != NULL)
         child_drain(child, ACCEPT_LAST);
 }
 
-static void start_wanted(struct master *master, struct service *service, uint64_t now_ms)
+static void start_wanted(struct master *master, struct service *service, enum role role,
+                         uint64_t now_ms)
 {
-    unsigned wanted = pool_wanted(&service->pool, now_ms);
+    struct pool *pool = role == ROLE_USHER ? &service->ushers : &service->pool;
+    unsigned wanted = pool_wanted(pool, now_ms);
     int result = 0;
 
     while (wanted-- > 0 && result == 0)
-        result = child_start(master, service);
+        result = child_start(master, service, role);
     if (result < 0) {
         log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
         snprintf(service->totals->last_error, REASON_SIZE, "cannot start a worker: %s",
                  log_errno_text(result));
         service->totals->failed_ms = now_ms;
-        pool_started(&service->pool);
-        pool_exited(&service->pool, POOL_STILLBORN, now_ms);
+        pool_started(pool);
+        pool_exited(pool, POOL_STILLBORN, now_ms);
     }
+}
+
+/* After those who wait have been given what workers there may be. */
+static uint64_t watch_queue(struct master *master, struct service *service, uint64_t now_ms)
+{
+    uint64_t wake_ms;
+
+    start_wanted(master, service, ROLE_USHER, now_ms);
+    wake_ms = overload_run(master, service, now_ms);
+    heed_bell(service);
+    return clock_earlier(wake_ms, pool_wake_ms(&service->ushers, now_ms));
 }
 
 uint64_t scaling_run(struct master *master, struct generation *generation, uint64_t now_ms)
@@ -249,18 +270,30 @@ uint64_t scaling_run(struct master *master, struct generation *generation, uint6
             shrink(master, service);
             relieve(master, service);
         }
-        start_wanted(master, service, now_ms);
+        start_wanted(master, service, ROLE_WORKER, now_ms);
         wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->pool, now_ms));
+        if (generation->phase == GENERATION_CURRENT)
+            wake_ms = clock_earlier(wake_ms, watch_queue(master, service, now_ms));
     }
     return wake_ms;
 }
 
+bool scaling_is_exhausted(const struct master *master, const struct service *service,
+                          uint64_t now_ms)
+{
+    struct pool_sight sight;
+
+    see(master, service, &sight, now_ms);
+    return pool_is_exhausted(&service->pool, &sight);
+}
+
 void child_due(struct child *child, int64_t why)
 {
-    if (child->state != CHILD_READY || child->due || why < 0 || why >= DUE_COUNT)
+    if (child->role != ROLE_WORKER || child->state != CHILD_READY || child->due || why < 0 ||
+        why >= DUE_COUNT)
         return;
     child->due = true;
-    pool_due(&child->service->pool);
+    pool_due(child->pool);
     log_info("worker-due", LOG_STR("service", child->service->config->name),
              LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
              LOG_STR("limit", due_words[why]), LOG_INT("lived_ms", clock_ms() - child->started_ms));
@@ -271,8 +304,8 @@ uint64_t child_check_lifetime(struct child *child, uint64_t now_ms)
     uint64_t lifetime_ms = child->service->config->workers.max_lifetime_ms;
     uint64_t until_ms = child->started_ms + pool_jitter(lifetime_ms, child->generation);
 
-    if (lifetime_ms == 0 || child->state != CHILD_READY || child->due ||
-        child->service->generation->phase != GENERATION_CURRENT)
+    if (lifetime_ms == 0 || child->role != ROLE_WORKER || child->state != CHILD_READY ||
+        child->due || child->service->generation->phase != GENERATION_CURRENT)
         return 0;
     if (now_ms < until_ms)
         return until_ms;

@@ -5,9 +5,6 @@
 #include "base/memory.h"
 #include "config/config.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static json_t *counters_json(const struct counters *counters)
@@ -62,20 +59,22 @@ static void add_details(json_t *worker, const struct child *child)
 }
 
 /* A consistent snapshot, or, marked stale, the last one that was to be had. */
-static json_t *child_json(struct child *child, uint64_t now_ms)
+static json_t *child_json(const struct child *child, bool stale, uint64_t now_ms)
 {
-    struct slot *slot = &child->master->slots[child->slot];
+    const struct slot *slot = &child->master->slots[child->slot];
     uint64_t since_ms;
     enum slot_state activity = slot_get(slot, &since_ms);
-    bool stale = slot_snapshot(slot, &child->last) < 0;
+    json_t *worker;
 
-    return json_pack("{s:s, s:i, s:I, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:o}", "service",
-                     child->service->config->name, "slot", (int)child->slot, "generation",
-                     (json_int_t)child->generation, "pid", (int)child->pid, "state",
-                     child_state_word(child->state), "activity", slot_state_word(activity),
-                     "for_ms", (json_int_t)(now_ms > since_ms ? now_ms - since_ms : 0), "age_ms",
-                     (json_int_t)(now_ms - child->started_ms), "stale", stale, "handler_group",
-                     (int)child->group, "counters", counters_json(&child->last));
+    worker = json_pack("{s:s, s:i, s:I, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:o}", "service",
+                       child->service->config->name, "slot", (int)child->slot, "generation",
+                       (json_int_t)child->generation, "pid", (int)child->pid, "state",
+                       child_state_word(child->state), "activity", slot_state_word(activity),
+                       "for_ms", (json_int_t)(now_ms > since_ms ? now_ms - since_ms : 0), "age_ms",
+                       (json_int_t)(now_ms - child->started_ms), "stale", stale, "handler_group",
+                       (int)child->group, "counters", counters_json(&child->last));
+    add_details(worker, child);
+    return worker;
 }
 
 static bool is_busy(const struct child *child)
@@ -102,28 +101,14 @@ static void take_census(const struct master *master, const struct service *servi
         if (!child || child->service->totals != service->totals)
             continue;
         counters_add(&census->counters, &child->last);
+        if (child->role != ROLE_WORKER)
+            continue;
         histogram_merge(&census->latency, &master->slots[slot].latency);
         census->starting += child->state == CHILD_STARTING;
         census->ready += child->state == CHILD_READY;
         census->draining += child->state == CHILD_DRAINING;
         census->busy += child->state == CHILD_READY && is_busy(child);
     }
-}
-
-/* Connections that wait at the service's TCP listeners; of Unix sockets the kernel does not tell.
- */
-static json_int_t queue_depth(const struct service *service)
-{
-    json_int_t depth = 0;
-
-    for (size_t i = 0; i < service->listener_count; i++) {
-        struct tcp_info info = {0};
-        socklen_t size = sizeof(info);
-
-        if (getsockopt(service->listener_fds[i], IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-            depth += info.tcpi_unacked;
-    }
-    return depth;
 }
 
 static json_t *latency_json(const struct histogram *latency)
@@ -153,13 +138,15 @@ static json_t *listen_json(const struct service *service, json_t *activated)
 static json_t *service_json(const struct master *master, const struct service *service)
 {
     const struct service_config *config = service->config;
+    const struct pressure_sight waiting = overload_see(master, service);
+    const struct child *usher = overload_usher(master, service);
     json_t *activated = json_object();
     struct census census;
 
     take_census(master, service, &census);
     return json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, "
-        "s:o, s:o}",
+        "s:I, s:I, s:i, s:o, s:o}",
         "name", config->name, "listen", listen_json(service, activated), "activated", activated,
         "framing", config->framing_name, "handler", config_handler_type_name(config->handler.type),
         "workers", "mode", config_workers_mode_name(config->workers.mode), "drained",
@@ -167,8 +154,10 @@ static json_t *service_json(const struct master *master, const struct service *s
         (int)service->pool.rules.max, "target", (int)service->pool.target, "ready",
         (int)census.ready, "busy", (int)census.busy, "starting", (int)census.starting, "draining",
         (int)census.draining, "started", (json_int_t)service->totals->started, "crashed",
-        (json_int_t)service->totals->crashed, "queue", queue_depth(service), "latency_us",
-        latency_json(&census.latency), "counters", counters_json(&census.counters));
+        (json_int_t)service->totals->crashed, "queue", (json_int_t)waiting.depth, "queue_ms",
+        (json_int_t)waiting.longest_ms, "rejected",
+        (json_int_t)census.counters.value[CLOSE_REJECTED], "usher", usher ? (int)usher->pid : 0,
+        "latency_us", latency_json(&census.latency), "counters", counters_json(&census.counters));
 }
 
 /* Nothing where nothing went wrong. */
@@ -203,11 +192,11 @@ json_t *status_make(struct master *master)
 
     /* First the workers: that brings their snapshots up to date for the sums. */
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
-        json_t *worker = master->children[slot] ? child_json(master->children[slot], now) : NULL;
+        struct child *child = master->children[slot];
+        bool stale = child && slot_snapshot(&master->slots[slot], &child->last) < 0;
 
-        if (worker)
-            add_details(worker, master->children[slot]);
-        json_array_append_new(workers, worker);
+        if (child && child->role == ROLE_WORKER)
+            json_array_append_new(workers, child_json(child, stale, now));
     }
     status = json_pack(
         "{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "ok", 1, "version", FRAMED_VERSION,

@@ -90,7 +90,10 @@ static void print_service(const json_t *status, const json_t *before, const json
     fprintf(to, "; %lld started, %lld crashed\n", table_number(service, "started"),
             table_number(service, "crashed"));
     if (table_number(service, "queue"))
-        fprintf(to, "  queue     %lld connections wait\n", table_number(service, "queue"));
+        fprintf(to, "  queue     %lld connections wait, the first for %lld ms\n",
+                table_number(service, "queue"), table_number(service, "queue_ms"));
+    if (table_number(service, "rejected"))
+        fprintf(to, "  rejected  %lld connections\n", table_number(service, "rejected"));
     fprintf(to,
             "  traffic   %lld connections, %lld messages, %lld replies, %lld bytes in, %lld out\n",
             table_number(counters, "connections"), table_number(counters, "messages"),

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/points.h"
 #include "config/config.h"
+#include "ipc/gate.h"
 #include "ipc/record.h"
 
 #include <errno.h>
@@ -84,6 +85,16 @@ static void accept_failed(struct worker *worker, int error)
     }
 }
 
+/* Whoever knows how many wait learns from it for how long. */
+static void count(const struct worker *worker, int listener)
+{
+    const struct worker_start *start = worker->start;
+
+    for (size_t i = 0; i < start->listener_count; i++)
+        if (start->listeners[i] == listener)
+            gate_pass(start->gates[i]);
+}
+
 static bool accept_client(struct worker *worker, int listener)
 {
     struct client *client = &worker->client;
@@ -97,6 +108,7 @@ static bool accept_client(struct worker *worker, int listener)
         accept_failed(worker, errno);
         return false;
     }
+    count(worker, listener);
     TEST_POINT("accepted");
     *client = (struct client){
         .fd = fd,

@@ -7,13 +7,11 @@
 #include "base/log.h"
 #include "base/points.h"
 #include "base/proctitle.h"
-#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,37 +21,6 @@
 /* How often, and how long apart, it tries to publish its last counters. */
 #define LAST_WORDS_TRIES 20
 #define LAST_WORDS_NS 100000
-
-static int compare(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-/* Whatever the master had open: the other workers' pipes, its control socket, other services. */
-static int close_foreign(const struct worker_start *start)
-{
-    size_t count = start->listener_count + 2 + SINK_DESCRIPTORS;
-    int *keep = calloc(count, sizeof(*keep));
-    int next = STDERR_FILENO + 1;
-
-    if (!keep)
-        return -ENOMEM;
-    memcpy(keep, start->listeners, start->listener_count * sizeof(*keep));
-    count = start->listener_count;
-    keep[count++] = start->control_fd;
-    keep[count++] = start->status_fd;
-    count += sink_descriptors(keep + count);
-    qsort(keep, count, sizeof(*keep), compare);
-    for (size_t i = 0; i < count; i++) {
-        if (keep[i] > next)
-            close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
-        if (keep[i] >= next)
-            next = keep[i] + 1;
-    }
-    closefrom(next);
-    free(keep);
-    return 0;
-}
 
 /* Nor is the master's line to systemd anybody else's, least of all a handler's. */
 static void forget_systemd(void)
@@ -115,7 +82,7 @@ static int set_up(struct worker *worker, char *error, size_t size)
     log_change(&settings);
     identity_renounce();
     forget_systemd();
-    result = close_foreign(start);
+    result = role_close_foreign(start);
     descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);

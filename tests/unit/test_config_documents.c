@@ -81,9 +81,11 @@ static const void *base_of(const struct schema_row *row, const struct config *co
 {
     if (row->section == SECTION_GLOBAL)
         return config;
-    /* Those of a program or a mode stand with the sample's service that has it. */
+    /* Those of a program, a mode, or of rejecting stand with the sample's service that has it. */
     if (row->mode != WORKERS_STATIC)
         return config_find_service(config, row->mode == WORKERS_DYNAMIC ? "elastic" : "seldom");
+    if (row->rejects)
+        return config_find_service(config, "brisk");
     return config_find_service(config, row->only == HANDLER_COMMAND ? "filter" : "echo");
 }
 
@@ -109,7 +111,8 @@ static struct config *load_bare(void)
     write_file("bare", "service echo { listen = unix:@e handler { builtin = echo } }\n"
                        "service filter { listen = unix:@f handler { command = cat } }\n"
                        "service elastic { listen = unix:@d handler { builtin = echo } }\n"
-                       "service seldom { listen = unix:@s handler { builtin = echo } }\n");
+                       "service seldom { listen = unix:@s handler { builtin = echo } }\n"
+                       "service brisk { listen = unix:@b handler { builtin = echo } }\n");
     return load_good("bare");
 }
 
@@ -135,7 +138,7 @@ START_TEST(the_sample_says_the_defaults)
 
     write_uncommented("sample");
     sample = load_good("sample");
-    ck_assert_uint_eq(sample->service_count, 5);
+    ck_assert_uint_eq(sample->service_count, 6);
     check_same(sample, bare);
     ck_assert_ptr_null(sample->user);
     ck_assert_ptr_null(sample->group);

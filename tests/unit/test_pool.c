@@ -249,6 +249,25 @@ START_TEST(jitter_takes_up_to_a_tenth_and_spreads)
 }
 END_TEST
 
+/* That is when clients may be turned away. */
+START_TEST(exhausted_is_who_is_busy_and_cannot_grow)
+{
+    const struct pool_sight busy = {.waiting = true};
+    const struct pool_sight idle = {.waiting = true, .idle = 1};
+    const struct pool_sight starting = {.waiting = true, .starting = 1};
+
+    ck_assert(pool_is_exhausted(&pool, &busy));
+    ck_assert(!pool_is_exhausted(&pool, &idle));
+    ck_assert(!pool_is_exhausted(&pool, &starting));
+    pool_pause(&pool);
+    ck_assert(!pool_is_exhausted(&pool, &busy));
+    pool_init(&pool, &(struct pool_rules){.mode = POOL_DYNAMIC, .min = 1, .max = 4}, 3);
+    ck_assert(!pool_is_exhausted(&pool, &busy));
+    pool_init(&pool, &(struct pool_rules){.mode = POOL_DYNAMIC, .min = 1, .max = 4}, 4);
+    ck_assert(pool_is_exhausted(&pool, &busy));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -270,6 +289,7 @@ int main(void)
     tcase_add_test(tests, those_that_are_due_together_do_not_leave_together);
     tcase_add_test(tests, those_that_leave_slowly_slow_the_rest);
     tcase_add_test(tests, replacements_that_fail_back_off);
+    tcase_add_test(tests, exhausted_is_who_is_busy_and_cannot_grow);
     tcase_add_test(tests, jitter_takes_up_to_a_tenth_and_spreads);
     suite_add_tcase(suite, tests);
     return unit_run(suite);

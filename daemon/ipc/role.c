@@ -1,0 +1,38 @@
+#include "ipc/role.h"
+
+#include "base/sink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+int role_close_foreign(const struct worker_start *start)
+{
+    size_t count = start->listener_count + 2 + SINK_DESCRIPTORS;
+    int *keep = calloc(count, sizeof(*keep));
+    int next = STDERR_FILENO + 1;
+
+    if (!keep)
+        return -ENOMEM;
+    memcpy(keep, start->listeners, start->listener_count * sizeof(*keep));
+    count = start->listener_count;
+    keep[count++] = start->control_fd;
+    keep[count++] = start->status_fd;
+    count += sink_descriptors(keep + count);
+    qsort(keep, count, sizeof(*keep), compare);
+    for (size_t i = 0; i < count; i++) {
+        if (keep[i] > next)
+            close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
+        if (keep[i] >= next)
+            next = keep[i] + 1;
+    }
+    closefrom(next);
+    free(keep);
+    return 0;
+}
