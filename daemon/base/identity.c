@@ -127,6 +127,18 @@ int identity_become(const struct identity *identity, char *error, size_t size)
     return result;
 }
 
+void identity_bequeath(void)
+{
+    struct __user_cap_data_struct data[2];
+
+    /* Root's need no help. */
+    if (geteuid() == 0 || get_capabilities(data) < 0)
+        return;
+    data[0].inheritable |= data[0].permitted & 1U << CAP_NET_BIND_SERVICE;
+    if (set_capabilities(data) == 0)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+}
+
 void identity_renounce(void)
 {
     struct __user_cap_data_struct none[2];

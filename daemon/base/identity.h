@@ -29,6 +29,11 @@ int identity_lookup(const char *user, const char *group, struct identity *identi
 int identity_become(const struct identity *identity, char *error, size_t size);
 
 /*
+ * Lets the program that is executed next have CAP_NET_BIND_SERVICE too, if we have it.
+ */
+void identity_bequeath(void);
+
+/*
  * Gives up all capabilities (a worker needs none), and the chance to get any through exec. Nothing
  * happens for root that was not told to be somebody else: it is root on purpose.
  */

@@ -71,6 +71,11 @@ int proctitle_init(int argc, char **argv, char ***argv_copy)
     return 0;
 }
 
+char **proctitle_arguments(void)
+{
+    return room.arguments;
+}
+
 void proctitle_set(const char *format, ...)
 {
     va_list arguments;

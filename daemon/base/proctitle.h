@@ -9,6 +9,9 @@
  */
 int proctitle_init(int argc, char **argv, char ***argv_copy);
 
+/* That copy: how we were started, for whoever starts the program again. */
+char **proctitle_arguments(void);
+
 /* Sets the title of this process, such as "framed: master"; cut to the room that there is. */
 __attribute__((format(printf, 1, 2))) void proctitle_set(const char *format, ...);
 
