@@ -4,6 +4,7 @@
 #include "base/proctitle.h"
 #include "config/config.h"
 #include "ipc/role.h"
+#include "master/handover.h"
 #include "master/master.h"
 #include "usher/usher.h"
 #include "worker/worker.h"
@@ -32,6 +33,7 @@ static const char usage[] =
 
 static int usage_error(const char *what, const char *word)
 {
+    handover_refuse(what);
     fprintf(stderr, "framed: %s%s%s%s\n%s", what, word ? " \"" : "", word ? word : "",
             word ? "\"" : "", usage);
     return EXIT_USAGE;
@@ -39,6 +41,7 @@ static int usage_error(const char *what, const char *word)
 
 static int report(const char *error)
 {
+    handover_refuse(error);
     fprintf(stderr, "framed: %s\n", error);
     return EXIT_FAILURE;
 }

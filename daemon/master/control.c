@@ -193,7 +193,9 @@ int control_open(struct control *control, struct master *master, const char *add
         result = -EINVAL;
     }
     if (result == 0)
-        result = listener_open_unix(&parsed, BACKLOG, &control->listener, error, size);
+        result = inherit_control(&master->inheritance, &parsed, &control->listener)
+                     ? 0
+                     : listener_open_unix(&parsed, BACKLOG, &control->listener, error, size);
     if (result < 0)
         return result;
     /* Once: the next lookup could wait for a directory server. It was there for the socket's file.
@@ -201,7 +203,28 @@ int control_open(struct control *control, struct master *master, const char *add
     group = parsed.group[0] ? getgrnam(parsed.group) : NULL;
     control->has_group = group != NULL;
     control->group = group ? group->gr_gid : 0;
-    return loop_add(&master->loop, &control->watch, control->listener.fd, EPOLLIN, on_listener);
+    return loop_add(&master->loop, &control->watch, control->listener.fd,
+                    master->inheritance.pending ? 0 : EPOLLIN, on_listener);
+}
+
+void control_begin(struct control *control, const char *address)
+{
+    struct framed_address parsed;
+    char scrap[256];
+
+    if (control->listener.fd < 0 ||
+        framed_address_parse(address, &parsed, scrap, sizeof(scrap)) < 0)
+        return;
+    listener_settle(&control->listener, &parsed, BACKLOG);
+    loop_change(&control->watch, EPOLLIN);
+}
+
+void control_pass(struct control *control)
+{
+    loop_remove(&control->watch);
+    control->again_ms = 0;
+    control->listener.inode = 0;
+    listener_close(&control->listener);
 }
 
 void control_give(const struct control *control, const struct identity *identity)
@@ -244,6 +267,21 @@ void control_reloaded(struct control *control, const char *reason)
         else
             request_answer(peer, json_pack("{s:b, s:I}", "ok", 1, "generation",
                                            (json_int_t)control->master->generation_number));
+    }
+}
+
+void control_upgraded(struct control *control, const char *reason, pid_t pid)
+{
+    struct peer *next;
+
+    for (struct peer *peer = control->peers; peer; peer = next) {
+        next = peer->next;
+        if (peer->waits_for != WAITS_FOR_UPGRADE)
+            continue;
+        if (reason)
+            request_refuse(peer, reason);
+        else
+            request_answer(peer, json_pack("{s:b, s:i}", "ok", 1, "pid", (int)pid));
     }
 }
 

@@ -33,12 +33,19 @@ int control_open(struct control *control, struct master *master, const char *add
                  size_t size);
 /* Gives the socket's file to whom we are about to become: who may command is who may connect. */
 void control_give(const struct control *control, const struct identity *identity);
+/* Only now it is ours: what a framed before us has bound. */
+void control_begin(struct control *control, const char *address);
+/* It is another's: who has asked gets an answer, and nobody else is heard. */
+void control_pass(struct control *control);
 void control_close(struct control *control);
 
 /* A reload begins: those who have asked for one wait for this one, who asks later for the next. */
 void control_reloading(struct control *control);
 /* Answers those who wait for that reload. REASON is NULL when it went well. */
 void control_reloaded(struct control *control, const char *reason);
+/* Answers those who wait for an upgrade. REASON is NULL when it went well, and PID is the new one.
+ */
+void control_upgraded(struct control *control, const char *reason, pid_t pid);
 /* Answers those who wait for the stop, as far as that can be done without waiting. */
 void control_stopped(struct control *control);
 

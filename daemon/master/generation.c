@@ -25,6 +25,7 @@ static struct totals *totals_of(struct master *master, const char *name)
     totals = calloc(1, sizeof(*totals));
     if (!totals)
         return NULL;
+    totals->drained = inherit_is_drained(&master->inheritance, name);
     snprintf(totals->name, sizeof(totals->name), "%s", name);
     totals->next = master->totals;
     master->totals = totals;
@@ -235,11 +236,13 @@ static void open_doors(struct master *master, const struct generation *generatio
 
 /*
  * Whether nobody will accept from LISTENER once GENERATION has left. When we stop, that is all but
- * what systemd keeps: who waits there is served by the next framed.
+ * what systemd keeps, or a new framed has: who waits there is served by the next one.
  */
 static bool is_forsaken(const struct master *master, const struct generation *generation,
                         const struct listener *listener)
 {
+    if (master->upgrade.phase == UPGRADE_DONE)
+        return !listener->passed;
     if (master->stopping)
         return !listener_is_activated(listener);
     return listener_users(listener) == holds(generation, listener);
@@ -256,7 +259,7 @@ static void find_forsaken(const struct master *master, const struct generation *
     }
 }
 
-static void commit(struct master *master, struct generation *generation)
+void generation_commit(struct master *master, struct generation *generation)
 {
     const struct log_settings settings = config_log_settings(generation->config);
     struct generation *old = master->current;
@@ -271,9 +274,10 @@ static void commit(struct master *master, struct generation *generation)
         overload_settle(master, &generation->services[i]);
     }
     open_doors(master, generation);
+    if (old || master->inheritance.any)
+        settle_listeners(generation);
     if (old) {
         log_change(&settings);
-        settle_listeners(generation);
         generation_drain(master, old, ACCEPT_LAST);
     }
     activation_report_unused(&master->listeners);
@@ -287,7 +291,8 @@ void generation_progress(struct master *master, struct generation *generation)
     for (size_t i = 0; i < generation->service_count; i++)
         if (generation->services[i].pool.ready < generation->services[i].pool.target)
             return;
-    commit(master, generation);
+    if (!inherit_offer(master))
+        generation_commit(master, generation);
 }
 
 void generation_abandon(struct master *master, const char *reason)

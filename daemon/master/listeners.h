@@ -30,6 +30,7 @@ struct listener {
     struct queue queue; /* as it was last seen */
     dev_t device;       /* of the socket file that we made, to unlink no other */
     ino_t inode;
+    bool passed; /* to a new framed, which accepts from it when we have left */
 };
 
 struct listeners {

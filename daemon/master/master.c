@@ -49,8 +49,9 @@ static const struct {
     int number;
     void (*act)(struct master *master);
 } signal_table[] = {
-    {SIGCHLD, children_reap},      {SIGHUP, master_reload}, {SIGTERM, on_stop}, {SIGQUIT, on_stop},
-    {SIGUSR1, master_reopen_logs}, {SIGINT, on_interrupt},  {SIGTTIN, on_more}, {SIGTTOU, on_fewer},
+    {SIGCHLD, children_reap}, {SIGHUP, master_reload},       {SIGTERM, on_stop},
+    {SIGQUIT, on_stop},       {SIGUSR1, master_reopen_logs}, {SIGINT, on_interrupt},
+    {SIGTTIN, on_more},       {SIGTTOU, on_fewer},           {SIGUSR2, upgrade_want},
 };
 #define SIGNAL_COUNT (sizeof(signal_table) / sizeof(signal_table[0]))
 
@@ -84,8 +85,6 @@ static int watch_signals(struct master *master)
         return -errno;
     signal(SIGPIPE, SIG_IGN);
     master->file_limit = descriptors_raise_limit();
-    /* Without a meaning yet: it must not end us. */
-    signal(SIGUSR2, SIG_IGN);
     master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (master->signal_fd < 0)
         return -errno;
@@ -97,6 +96,7 @@ static void stop_at_once(struct master *master)
     uint64_t until = clock_ms() + AT_ONCE_MS;
 
     master->at_once = true;
+    inherit_hurry(master);
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
         struct child *child = master->children[slot];
 
@@ -114,6 +114,7 @@ static void begin_stop(struct master *master, bool at_once)
 {
     log_notice("stop", LOG_STR("how", at_once ? "at once" : "drain"));
     master->stopping = true;
+    upgrade_cancel(master);
     if (master->next && master->current)
         generation_abandon(master, "framed is stopping");
     notify_phase(master, NOTIFY_STOPPING);
@@ -145,9 +146,16 @@ void master_reopen_logs(struct master *master)
             child_tell(master->children[slot], RECORD_REOPEN, 0);
 }
 
+/* Whether somebody is there yet whom we must not leave behind. */
+static bool has_company(const struct master *master)
+{
+    return master->generations || upgrade_is_under_way(&master->upgrade) ||
+           (!master->at_once && inherit_is_old_there(&master->inheritance));
+}
+
 static void run(struct master *master)
 {
-    while (!master->stopping || master->generations) {
+    while (!master->stopping || has_company(master)) {
         uint64_t now = clock_ms();
         uint64_t wake = children_check(master, now);
 
@@ -155,6 +163,7 @@ static void run(struct master *master)
         wake = clock_earlier(wake, scaling_run(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
         wake = clock_earlier(wake, notify_check(master, now));
+        wake = clock_earlier(wake, upgrade_check(master, now));
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         children_forgive(master, wake, clock_ms());
         generation_collect(master);
@@ -183,8 +192,10 @@ static int open_first_log(const struct config *config, const struct identity *id
 
 static int write_pidfile(struct master *master, const char *path, char *error, size_t size)
 {
-    master->pid_fd = path ? pidfile_open(path) : -1;
-    if (!path || master->pid_fd >= 0)
+    if (!path || inherit_pid_file(&master->inheritance, path))
+        return 0;
+    master->pid_fd = pidfile_open(path);
+    if (master->pid_fd >= 0)
         return 0;
     snprintf(error, size, "pid_file: cannot write \"%s\": %s", path,
              master->pid_fd == -EBUSY ? "another process that runs holds it"
@@ -216,6 +227,8 @@ static int prepare(struct master *master, struct generation **generation, char *
         result = open_first_log(config, &master->identity, error, size);
     if (result == 0)
         result = make_tools(master);
+    if (result == 0)
+        result = inherit_take(master, error, size);
     if (result == 0)
         result = control_open(&master->control, master, config->control, error, size);
     if (result == 0)
@@ -250,11 +263,14 @@ static int set_up(struct master *master, char *error, size_t size)
     return result;
 }
 
-static void tear_down(struct master *master, const char *pid_file)
+static void tear_down(struct master *master)
 {
     control_close(&master->control);
     notify_deinit(&master->notify);
-    pidfile_close(pid_file, master->pid_fd);
+    pidfile_close(master->pid_file, master->pid_fd);
+    free(master->pid_file);
+    upgrade_deinit(&master->upgrade);
+    inherit_deinit(master);
     if (master->diag_fd >= 0)
         close(master->diag_fd);
     loop_remove(&master->signals);
@@ -280,14 +296,20 @@ int master_run(const struct master_options *options)
                             .signal_fd = -1,
                             .pid_fd = -1,
                             .diag_fd = -1,
+                            .notify.fd = -1,
+                            .last_try = "",
                             .control.listener.fd = -1,
                             .started_ms = clock_ms()};
-    char *pid_file = options->config->pid_file ? strdup(options->config->pid_file) : NULL;
     char reason[REASON_SIZE] = "";
     int result;
 
     proctitle_set("framed: master");
-    notify_init(&master.notify);
+    upgrade_init(&master.upgrade);
+    if (options->config->pid_file)
+        master.pid_file = strdup(options->config->pid_file);
+    /* Who listens there hears of us when we have taken over. */
+    if (!getenv(HANDOVER_VARIABLE))
+        notify_init(&master.notify);
     result = set_up(&master, reason, sizeof(reason));
     if (result < 0)
         master_start_failed(&master, reason[0] ? reason : log_errno_text(result));
@@ -295,7 +317,6 @@ int master_run(const struct master_options *options)
     log_notice("stopped", LOG_INT("pid", getpid()),
                LOG_INT("ran_ms", clock_ms() - master.started_ms));
     control_stopped(&master.control);
-    tear_down(&master, pid_file);
-    free(pid_file);
+    tear_down(&master);
     return master.exit_status;
 }

@@ -11,6 +11,8 @@
  *   control.c      framectl's socket            requests.c   what comes through it
  *   orders.c       who may command, and what    status.c     what framectl shows
  *   activation.c   what systemd passes          notify.c     what systemd hears
+ *   handover.c     what an old framed leaves    upgrade.c    ... to a new one
+ *   successor.c    starting that one            inherit.c    ... which takes it
  */
 #ifndef FRAMED_MASTER_MASTER_H
 #define FRAMED_MASTER_MASTER_H
@@ -22,10 +24,12 @@
 #include "ipc/histogram.h"
 #include "ipc/role.h"
 #include "master/control.h"
+#include "master/inherit.h"
 #include "master/listeners.h"
 #include "master/notify.h"
 #include "master/pool.h"
 #include "master/queue.h"
+#include "master/upgrade.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -148,6 +152,7 @@ struct master {
     rlim_t file_limit; /* as we found it: workers and handlers get it back */
     int pid_fd;        /* of the pid file, locked; -1: none */
     int diag_fd;       /* asks the kernel of Unix listeners; -1: none */
+    char *pid_file;    /* its path */
     struct identity identity;
     struct oom oom;
     struct slot *slots;
@@ -160,6 +165,8 @@ struct master {
     struct totals *totals;
     struct control control;
     struct notify notify;
+    struct upgrade upgrade;
+    struct inheritance inheritance;
     uint64_t generation_number;
     uint64_t child_number;
     uint64_t started_ms;
@@ -168,8 +175,9 @@ struct master {
     bool stopping;
     bool at_once;
     int exit_status;
-    char last_error[REASON_SIZE]; /* of the last reload; empty: it went well */
-    uint64_t reloaded_ms;         /* when that was */
+    const char *last_try;         /* "reload" or "upgrade" */
+    char last_error[REASON_SIZE]; /* what came of it; empty: it went well */
+    uint64_t tried_ms;            /* when that was */
     uint64_t reloads;
 };
 
@@ -189,6 +197,8 @@ int generation_launch(struct master *master, struct generation *generation, char
                       size_t size);
 /* Frees a generation without processes, and lets go of its listeners. */
 void generation_free(struct master *master, struct generation *generation);
+/* From now on GENERATION, all of whose workers are ready, is the one that serves. */
+void generation_commit(struct master *master, struct generation *generation);
 /* A worker of the generation that is being started is ready: perhaps it was the last. */
 void generation_progress(struct master *master, struct generation *generation);
 /* The generation that is being started comes to nothing. */
@@ -272,8 +282,13 @@ struct pressure_sight overload_see(const struct master *master, const struct ser
 /* Its usher, or NULL. */
 struct child *overload_usher(const struct master *master, const struct service *service);
 
-/* reaper.c: buries whoever has ended. */
+/* reaper.c */
+
+/* Buries whoever has ended. */
 void children_reap(struct master *master);
+/* Lets the workers of TOTALS' service (NULL: all) look at their listeners: somebody who is gone may
+ * have been woken for a connection, and nobody else. */
+void children_wake(struct master *master, const struct totals *totals);
 
 /* orders.c */
 

@@ -101,10 +101,12 @@ static void describe(const struct master *master, char *text, size_t size)
         snprintf(text, size, "Starting: %zu service%s, %s", services, services == 1 ? "" : "s",
                  workers);
     else
-        snprintf(text, size, "%s: %zu service%s, %s, generation %" PRIu64 "%s%s",
+        snprintf(text, size, "%s: %zu service%s, %s, generation %" PRIu64 "%s%s%s%s",
                  notify->phase == NOTIFY_RELOADING ? "Reloading" : "Running", services,
                  services == 1 ? "" : "s", workers, master->generation_number,
-                 master->last_error[0] ? "; last reload failed: " : "", master->last_error);
+                 master->last_error[0] ? "; last " : "",
+                 master->last_error[0] ? master->last_try : "",
+                 master->last_error[0] ? " failed: " : "", master->last_error);
     for (; *text; text++)
         if (*text == '\n')
             *text = ' ';
@@ -138,6 +140,20 @@ void notify_phase(struct master *master, enum notify_phase phase)
     notify->phase = phase;
     if (notify->fd >= 0)
         tell(master, clock_ms());
+}
+
+bool notify_heir(struct master *master, pid_t pid)
+{
+    struct notify *notify = &master->notify;
+    char text[64];
+
+    if (notify->fd < 0)
+        return true;
+    snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
+    if (!say(notify, text))
+        return false;
+    notify_deinit(notify);
+    return true;
 }
 
 static uint64_t check_watchdog(struct notify *notify, uint64_t now_ms)

@@ -40,6 +40,9 @@ void notify_deinit(struct notify *notify);
 /* Says that a phase begins; the words come from what MASTER is like now. */
 void notify_phase(struct master *master, enum notify_phase phase);
 
+/* Says that PID is the main process from now on, and then nothing more: whether that was heard. */
+bool notify_heir(struct master *master, pid_t pid);
+
 /* Gives a sign of life when it is time, says how many workers there are when that has changed, and
  * when to look again (monotonic ms; 0: never). */
 uint64_t notify_check(struct master *master, uint64_t now_ms);

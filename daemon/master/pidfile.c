@@ -6,6 +6,15 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+int pidfile_write(int fd)
+{
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+    /* Not where another process that has it open has left off. */
+    return ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) < 0 ? -errno : 0;
+}
+
 int pidfile_open(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -15,8 +24,8 @@ int pidfile_open(const char *path)
         return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         result = errno == EWOULDBLOCK ? -EBUSY : -errno;
-    else if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", getpid()) < 0)
-        result = -errno;
+    else
+        result = pidfile_write(fd);
     if (result < 0) {
         close(fd);
         return result;

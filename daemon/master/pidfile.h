@@ -9,6 +9,9 @@
  * errno. */
 int pidfile_open(const char *path);
 
+/* Writes our pid to what is open, and locked, already. 0 or a negative errno. */
+int pidfile_write(int fd);
+
 /* Removes PATH and lets go of FD; harmless with -1. */
 void pidfile_close(const char *path, int fd);
 

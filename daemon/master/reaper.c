@@ -116,15 +116,15 @@ static void release_slot(struct master *master, struct child *child)
         master->slots_used--;
 }
 
-/* A connection may have woken the one that is gone, and nobody else. */
-static void wake_others(struct master *master, const struct service *service)
+void children_wake(struct master *master, const struct totals *totals)
 {
-    for (unsigned slot = 0; slot < master->slots_used; slot++) {
-        struct child *other = master->children[slot];
-        const struct record record = {.type = RECORD_WAKE};
+    const struct record record = {.type = RECORD_WAKE};
 
-        if (other && other->service->totals == service->totals && other->state == CHILD_READY)
-            record_send(other->control_fd, &record);
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        const struct child *child = master->children[slot];
+
+        if (child && child->state == CHILD_READY && (!totals || child->service->totals == totals))
+            record_send(child->control_fd, &record);
     }
 }
 
@@ -193,7 +193,8 @@ static void bury(struct master *master, struct child *child, int status)
     generation->children--;
     release_slot(master, child);
     close_pipes(child);
-    wake_others(master, service);
+    /* A connection may have woken the one that is gone, and nobody else. */
+    children_wake(master, service->totals);
     if (generation->phase == GENERATION_STARTING && !is_bearable(service, how)) {
         char reason[REASON_SIZE + 128];
 

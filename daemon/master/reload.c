@@ -86,7 +86,7 @@ void master_reload(struct master *master)
 void master_reload_if_wanted(struct master *master)
 {
     if (master->reload_wanted && master->current && !master->next && !master->stopping &&
-        leaving(master) <= pool_size(master->current))
+        !upgrade_is_under_way(&master->upgrade) && leaving(master) <= pool_size(master->current))
         reload_now(master);
 }
 
@@ -128,7 +128,7 @@ static void started(struct master *master)
                LOG_INT("services", master->current->service_count),
                LOG_INT("start_ms", clock_ms() - master->started_ms));
     notify_phase(master, NOTIFY_RUNNING);
-    if (master->options->announce)
+    if (master->options->announce && !master->inheritance.any)
         announce(master);
 }
 
@@ -143,6 +143,7 @@ void reason_note(char reason[REASON_SIZE], const char *why)
 void master_start_failed(struct master *master, const char *reason)
 {
     log_error("start-failed", LOG_STR("reason", reason));
+    inherit_refuse(master, reason);
     reason_note(master->last_error, reason);
     master->exit_status = EXIT_FAILURE;
     master_stop(master, true);
@@ -159,7 +160,8 @@ void master_reloaded(struct master *master, const char *reason)
         return;
     }
     master->reloads++;
-    master->reloaded_ms = clock_ms();
+    master->last_try = "reload";
+    master->tried_ms = clock_ms();
     reason_note(master->last_error, reason);
     if (reason)
         log_error("reload-failed", LOG_STR("reason", reason));

@@ -27,6 +27,14 @@ static void do_reload(struct peer *peer, const char *words)
     master_reload(peer->control->master);
 }
 
+static void do_upgrade(struct peer *peer, const char *words)
+{
+    (void)words;
+    peer->waits_for = WAITS_FOR_UPGRADE;
+    peer->deadline_ms = 0;
+    upgrade_want(peer->control->master);
+}
+
 static void do_stop(struct peer *peer, const char *words)
 {
     (void)words;
@@ -107,17 +115,19 @@ void request_check(struct peer *peer)
 static const struct {
     const char *word;
     bool command; /* changes something: not for everybody who may connect */
+    bool lasts;   /* a framed that is being started already would have to be told too */
     bool takes_words;
     void (*act)(struct peer *peer, const char *words);
 } requests[] = {
-    {"status", false, false, do_status},
-    {"reload", true, false, do_reload},
-    {"stop", true, false, do_stop},
-    {"logs-reopen", true, false, do_logs_reopen},
-    {"kill-worker", true, true, do_kill_worker},
-    {"scale", true, true, do_scale},
-    {"drain", true, true, do_drain},
-    {"resume", true, true, do_resume},
+    {"status", false, false, false, do_status},
+    {"reload", true, true, false, do_reload},
+    {"upgrade", true, true, false, do_upgrade},
+    {"stop", true, false, false, do_stop},
+    {"logs-reopen", true, false, false, do_logs_reopen},
+    {"kill-worker", true, false, true, do_kill_worker},
+    {"scale", true, true, true, do_scale},
+    {"drain", true, true, true, do_drain},
+    {"resume", true, true, true, do_resume},
 };
 
 void request_obey(struct peer *peer, const char *request)
@@ -131,6 +141,8 @@ void request_obey(struct peer *peer, const char *request)
             continue;
         if (requests[i].command && peer->control->master->stopping)
             request_refuse(peer, "framed is stopping");
+        else if (requests[i].lasts && upgrade_is_under_way(&peer->control->master->upgrade))
+            request_refuse(peer, "an upgrade is under way: ask again when it has ended");
         else if (requests[i].command && !peer->may_command)
             request_refuse(peer,
                            "not permitted: only root, framed's own user, and the group of the "
@@ -139,7 +151,7 @@ void request_obey(struct peer *peer, const char *request)
             requests[i].act(peer, words);
         return;
     }
-    request_refuse(peer, "unknown request, allowed: status, reload, stop, logs-reopen, "
+    request_refuse(peer, "unknown request, allowed: status, reload, upgrade, stop, logs-reopen, "
                          "kill-worker SERVICE SLOT, scale SERVICE N|+N|-N, drain SERVICE, "
                          "resume SERVICE");
 }

@@ -30,6 +30,7 @@ struct peer {
         WANTS_RELOAD,
         WAITS_FOR_RELOAD,
         WAITS_FOR_STOP,
+        WAITS_FOR_UPGRADE,
         WAITS_FOR_DRAIN,
         WAITS_FOR_RESUME
     } waits_for;

@@ -43,7 +43,7 @@ static unsigned size_before(const struct master *master, const struct service *s
     for (size_t i = 0; current && i < current->service_count; i++)
         if (current->services[i].totals == service->totals)
             return current->services[i].pool.target;
-    return 0;
+    return inherit_pool_size(&master->inheritance, service->config->name);
 }
 
 static void on_bell(struct watch *watch, uint32_t events)

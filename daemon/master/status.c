@@ -184,6 +184,14 @@ static json_t *services_json(const struct master *master, uint64_t now_ms)
     return services;
 }
 
+static const char *state_word(const struct master *master)
+{
+    return master->stopping                         ? "stopping"
+           : upgrade_is_under_way(&master->upgrade) ? "upgrading"
+           : master->next                           ? "reloading"
+                                                    : "running";
+}
+
 json_t *status_make(struct master *master)
 {
     json_t *workers = json_array();
@@ -199,14 +207,11 @@ json_t *status_make(struct master *master)
             json_array_append_new(workers, child_json(child, stale, now));
     }
     status = json_pack(
-        "{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "ok", 1, "version", FRAMED_VERSION,
-        "pid", (int)getpid(), "state",
-        master->stopping ? "stopping"
-        : master->next   ? "reloading"
-                         : "running",
-        "monotonic_ms", (json_int_t)now, "uptime_ms", (json_int_t)(now - master->started_ms),
-        "generation", (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads,
-        "services", services_json(master, now), "workers", workers);
-    add_last_error(status, master->last_error, master->reloaded_ms, now);
+        "{s:b, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s}", "ok", 1, "version",
+        FRAMED_VERSION, "pid", (int)getpid(), "state", state_word(master), "monotonic_ms",
+        (json_int_t)now, "uptime_ms", (json_int_t)(now - master->started_ms), "generation",
+        (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads, "services",
+        services_json(master, now), "workers", workers, "last_try", master->last_try);
+    add_last_error(status, master->last_error, master->tried_ms, now);
     return status;
 }

@@ -26,6 +26,7 @@ static const char usage[] =
     "       framectl [-s ADDRESS] top [-b] [-d SECONDS] [-n COUNT]\n"
     "                                              the two, again and again\n"
     "       framectl [-s ADDRESS] reload           load the configuration anew, and wait for it\n"
+    "       framectl [-s ADDRESS] upgrade          let a new framed take over, and wait for it\n"
     "       framectl [-s ADDRESS] stop             finish what is in flight and leave\n"
     "       framectl [-s ADDRESS] logs-reopen      open the log files anew\n"
     "       framectl [-s ADDRESS] scale SERVICE N|+N|-N\n"
@@ -109,6 +110,12 @@ static int show_reload(const struct reply *reply)
     return EXIT_SUCCESS;
 }
 
+static int show_upgrade(const struct reply *reply)
+{
+    printf("upgraded: process %lld\n", table_number(reply->answer, "pid"));
+    return EXIT_SUCCESS;
+}
+
 static int show_stop(const struct reply *reply)
 {
     (void)reply;
@@ -155,6 +162,7 @@ static const struct command {
     {"status", "status", "takes no arguments", 0, true, true, show_status},
     {"workers", "status", "takes no arguments", 0, true, false, show_workers},
     {"reload", "reload", "takes no arguments", 0, false, false, show_reload},
+    {"upgrade", "upgrade", "takes no arguments", 0, false, false, show_upgrade},
     {"stop", "stop", "takes no arguments", 0, false, false, show_stop},
     {"logs-reopen", "logs-reopen", "takes no arguments", 0, false, false, show_nothing},
     {"kill-worker", "kill-worker", "takes SERVICE SLOT", 2, false, false, show_nothing},

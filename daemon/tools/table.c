@@ -99,7 +99,7 @@ void table_head(const json_t *status, FILE *to)
             table_number(status, "pid"), table_text(status, "state"),
             table_age(table_number(status, "uptime_ms"), age), table_number(status, "generation"));
     if (table_text(status, "last_error")[0])
-        fprintf(to, "last reload failed, %s ago: %s\n",
+        fprintf(to, "last %s failed, %s ago: %s\n", table_text(status, "last_try"),
                 table_age(table_number(status, "last_error_ago_ms"), age),
                 table_text(status, "last_error"));
 }

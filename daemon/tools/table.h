@@ -37,7 +37,7 @@ const char *table_age(long long ms, char text[TABLE_AGE_SIZE]);
 bool table_rate(const json_t *now, const json_t *before, const json_t *service, const char *key,
                 double *rate);
 
-/* The line on framed itself, and why its last reload failed. */
+/* The line on framed itself, and why its last reload or upgrade failed. */
 void table_head(const json_t *status, FILE *to);
 /* A line for each service, with its rates since BEFORE (or NULL), and how workers last failed. */
 void table_services(const json_t *status, const json_t *before, FILE *to);

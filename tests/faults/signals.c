@@ -135,12 +135,6 @@ static void survive(int number)
     client_once("unix:$DIR/x.sock", "u32be", "well", "well");
 }
 
-START_TEST(usr2_does_nothing)
-{
-    survive(SIGUSR2);
-}
-END_TEST
-
 START_TEST(ttin_does_nothing)
 {
     survive(SIGTTIN);
@@ -154,4 +148,4 @@ START_TEST(ttou_does_nothing)
 END_TEST
 
 SUITE("signals", log_is_opened_anew_despite_a_full_pipe, log_is_opened_anew_by_one_that_starts,
-      log_order_does_not_disturb_a_start, usr2_does_nothing, ttin_does_nothing, ttou_does_nothing)
+      log_order_does_not_disturb_a_start, ttin_does_nothing, ttou_does_nothing)

@@ -79,7 +79,7 @@ START_TEST(unknown_request_is_refused)
     answer = control_ask("fly");
     ck_assert_ptr_nonnull(answer);
     ck_assert(json_is_false(json_object_get(answer, "ok")));
-    ck_assert_msg(strstr(text_at(answer, "error"), "status, reload, stop"), "%s",
+    ck_assert_msg(strstr(text_at(answer, "error"), "status, reload, upgrade, stop"), "%s",
                   text_at(answer, "error"));
     json_decref(answer);
 }

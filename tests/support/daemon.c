@@ -278,6 +278,24 @@ int daemon_wait(void)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void daemon_follow(pid_t pid)
+{
+    ck_assert_int_eq(daemon_wait(), 0);
+    ck_assert_msg(process_lives(pid), "the new framed has ended");
+    self.pid = pid;
+}
+
+void daemon_upgrade(void)
+{
+    struct output output;
+    int pid = 0;
+
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "upgrade");
+    ck_assert_msg(output.status == 0, "%s", output.err);
+    ck_assert_msg(sscanf(output.out, "upgraded: process %d", &pid) == 1, "%s", output.out);
+    daemon_follow(pid);
+}
+
 /* Orphans that have come to us and ended are buried; those that live are counted. */
 static size_t count_left(pid_t *pids)
 {

@@ -54,6 +54,12 @@ void daemon_prepare_with(daemon_prepare *prepare);
 
 pid_t daemon_pid(void);
 
+/* Waits for the end of the framed that was upgraded, and follows PID, the one that took over. */
+void daemon_follow(pid_t pid);
+
+/* `framectl upgrade`, and daemon_follow(). */
+void daemon_upgrade(void);
+
 /* Waits for framed's end, at most BOUND_MS: its exit status, 128 and the signal when killed. */
 int daemon_wait(void);
 
