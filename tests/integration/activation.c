@@ -216,6 +216,38 @@ START_TEST(waiting_at_a_dropped_name_is_served)
 }
 END_TEST
 
+/* Names of the environment are gone by then; the sockets are not. */
+START_TEST(upgrade_keeps_them)
+{
+    const char *one = keep_tcp("one");
+    const char *two = keep_tcp("two");
+    struct framed_client *busy, *waits;
+    struct output output;
+    int pid = 0;
+
+    daemon_start("service it { listen = {\"fd:one\", \"fd:two\"} framing = line\n"
+                 "workers { max = 1 } handler { builtin = echo } }\n");
+    daemon_upgrade();
+    busy = client_open(one, "line");
+    client_expect(busy, "hello", "hello");
+    waits = client_open(two, "line");
+    client_send(waits, "still");
+    daemon_configure("service it { listen = \"fd:one\" framing = line\n"
+                     "workers { max = 1 } handler { builtin = echo } }\n");
+    RUN(&output, FRAMECTL, "-s", daemon_control(), "upgrade");
+    ck_assert_int_eq(sscanf(output.out, "upgraded: process %d", &pid), 1);
+    client_receive(waits, "still");
+    framed_client_free(busy);
+    framed_client_free(waits);
+    daemon_follow(pid);
+    log_wait("event=socket-unused", "activated=fd:two#0");
+    daemon_configure(ECHO("{\"fd:one\", \"fd:two\"}"));
+    reload(0, "reloaded");
+    client_once(one, "line", "hello", "hello");
+    client_once(two, "line", "hello", "hello");
+}
+END_TEST
+
 START_TEST(restart_refuses_nobody)
 {
     struct load load = {
@@ -325,7 +357,7 @@ END_TEST
 
 SUITE("activation", all_sockets_of_a_name_are_served, more_sockets_than_an_address_has,
       file_of_a_socket_is_not_ours, reload_drops_a_name_and_takes_it_up_again,
-      waiting_at_a_dropped_name_is_served, restart_refuses_nobody,
+      waiting_at_a_dropped_name_is_served, upgrade_keeps_them, restart_refuses_nobody,
       who_connects_without_end_delays_no_stop, a_datagram_socket_is_refused,
       a_connected_socket_is_refused, what_is_no_socket_is_refused,
       an_unknown_name_is_refused_with_those_there_are, without_activation_it_is_said,
