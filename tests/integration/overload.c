@@ -125,6 +125,29 @@ START_TEST(who_is_too_many_may_wait_for_a_while)
 }
 END_TEST
 
+/* Who came later is not turned away together with who came first. */
+START_TEST(each_waits_for_its_own_time)
+{
+    struct framed_client *held[1];
+    int fds[2];
+    uint64_t since[2];
+
+    daemon_start(SERVICE("overload = reject queue_timeout = 600ms busy_reply = busy", "max = 1"));
+    hold(held, 1, PLACE, "line");
+    for (int i = 0; i < 2; i++) {
+        since[i] = now_ms();
+        fds[i] = raw_connect(PLACE);
+        nap(i == 0 ? 400 : 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        raw_expect_text(fds[i], "busy\n");
+        ck_assert_uint_ge(now_ms() - since[i], 600);
+        close(fds[i]);
+    }
+    let_go(held, 1);
+}
+END_TEST
+
 START_TEST(nobody_is_rejected_whom_a_worker_takes_in_time)
 {
     struct framed_client *held[2];
@@ -364,8 +387,9 @@ START_TEST(a_backlog_that_the_kernel_cuts_is_told)
 END_TEST
 
 SUITE("overload", who_is_too_many_is_told_at_once, who_is_too_many_may_wait_for_a_while,
-      nobody_is_rejected_whom_a_worker_takes_in_time, without_a_reply_the_close_is_in_order,
-      who_waits_for_long_is_told_of_and_served_in_the_end, of_a_crowd_each_is_served_or_told,
-      an_usher_that_is_killed_is_replaced, an_usher_that_is_stopped_is_replaced,
-      a_reload_changes_what_is_said_and_then_whether, a_pool_that_can_grow_does_not_reject,
-      an_usher_leaves_with_its_master, a_backlog_that_the_kernel_cuts_is_told)
+      each_waits_for_its_own_time, nobody_is_rejected_whom_a_worker_takes_in_time,
+      without_a_reply_the_close_is_in_order, who_waits_for_long_is_told_of_and_served_in_the_end,
+      of_a_crowd_each_is_served_or_told, an_usher_that_is_killed_is_replaced,
+      an_usher_that_is_stopped_is_replaced, a_reload_changes_what_is_said_and_then_whether,
+      a_pool_that_can_grow_does_not_reject, an_usher_leaves_with_its_master,
+      a_backlog_that_the_kernel_cuts_is_told)

@@ -99,7 +99,8 @@ START_TEST(busy_replies_are_framed)
         ck_assert_int_eq(overload->mode, OVERLOAD_REJECT);
         ck_assert_uint_eq(overload->queue_timeout_ms, i == 0 ? 0 : 1000);
         ck_assert_uint_eq(overload->busy_length, expected[i].length);
-        ck_assert_mem_eq(overload->busy, expected[i].bytes, expected[i].length);
+        if (expected[i].length > 0)
+            ck_assert_mem_eq(overload->busy, expected[i].bytes, expected[i].length);
     }
     check_round_trip(config);
 }
