@@ -51,8 +51,7 @@ static bool send_request(int diag_fd, ino_t inode)
 }
 
 /* The lengths of the queue, if REPLY (LENGTH bytes) tells them of INODE. */
-static bool read_reply(const struct nlmsghdr *reply, size_t length, ino_t inode,
-                       struct depth *depth)
+static bool read_reply(struct nlmsghdr *reply, size_t length, ino_t inode, struct depth *depth)
 {
     const struct unix_diag_msg *body = NLMSG_DATA(reply);
     const char *at = (const char *)(body + 1);
