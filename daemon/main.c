@@ -25,6 +25,7 @@ static const char usage[] =
     "       framed run OPTIONS [-- COMMAND ...]  serve one handler, without a file\n"
     "       framed check -c FILE                 check FILE and what it names\n"
     "       framed framings                      list the framings that have a name\n"
+    "       framed keys                          list the keys, and what a reload does with each\n"
     "       framed --version | --help\n"
     "\n"
     "  framed run -l tcp:127.0.0.1:7000 -w 4 -- jq -c --unbuffered .foo\n"
@@ -207,15 +208,25 @@ static int command_serve(int argc, char **argv)
     return serve(load_file, &options.file, false);
 }
 
-static int command_framings(int argc, char **argv)
+/* --mdoc is for framed.conf(5), when it is built. */
+static int print_list(int argc, char **argv, void (*print)(FILE *to), void (*print_mdoc)(FILE *to))
 {
-    bool mdoc =
-        argc == 2 && strcmp(argv[1], "--mdoc") == 0; /* for framed.conf(5), when it is built */
+    bool mdoc = argc == 2 && strcmp(argv[1], "--mdoc") == 0;
 
     if (argc > 1 && !mdoc)
         return usage_error("a word too many:", argv[1]);
-    (mdoc ? config_print_framings_mdoc : config_print_framings)(stdout);
+    (mdoc ? print_mdoc : print)(stdout);
     return printed();
+}
+
+static int command_framings(int argc, char **argv)
+{
+    return print_list(argc, argv, config_print_framings, config_print_framings_mdoc);
+}
+
+static int command_keys(int argc, char **argv)
+{
+    return print_list(argc, argv, config_print_keys, config_print_keys_mdoc);
 }
 
 static const struct {
@@ -225,6 +236,7 @@ static const struct {
     {"run", command_run},
     {"check", command_check},
     {"framings", command_framings},
+    {"keys", command_keys},
 };
 
 int main(int argc, char **argv)

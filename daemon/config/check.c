@@ -155,6 +155,7 @@ void check_service(struct draft *draft)
         report_missing(draft, KEY_LISTEN);
     check_handler(draft);
     check_overload(draft);
+    check_probe(draft);
     check_workers(draft);
 }
 

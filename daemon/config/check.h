@@ -18,6 +18,9 @@ bool check_is_name(const char *name);
 /* The service that the draft has just read; settles its handler's type. */
 void check_service(struct draft *draft);
 
+/* Its probe, and the answer to it: what the escapes stand for, and whether they make sense. */
+void check_probe(struct draft *draft);
+
 /* If a service, or else a framing, has NAME already, reports at PLACE that it is given twice. */
 void check_twice(struct draft *draft, const char *name, const struct place *place);
 

@@ -35,6 +35,10 @@ void service_deinit(struct service_config *service)
     free(service->overload.busy);
     free(service->handler.module);
     free_words(service->handler.command);
+    free(service->handler.probe_text);
+    free(service->handler.probe_reply_text);
+    free(service->handler.probe.data);
+    free(service->handler.probe_reply.data);
 }
 
 struct log_settings config_log_settings(const struct config *config)

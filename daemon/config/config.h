@@ -39,6 +39,12 @@ enum workers_mode {
     WORKERS_ONDEMAND
 };
 
+/* Any bytes, also none: then DATA is NULL. */
+struct config_bytes {
+    char *data;
+    size_t length;
+};
+
 /* `handler { }` */
 struct handler_config {
     enum handler_type type;
@@ -46,7 +52,11 @@ struct handler_config {
     char *module;   /* path of a shared object */
     char **command; /* argument vector, ended by NULL */
     enum handler_codec codec;
-    uint64_t settle_ms; /* a command that lives this long has started */
+    uint64_t settle_ms; /* a command that lives this long has started, if there is no probe */
+    char *probe_text;   /* what a new worker asks its handler first, as written; NULL: nothing */
+    char *probe_reply_text;    /* what it must answer; NULL: anything */
+    struct config_bytes probe; /* what they stand for */
+    struct config_bytes probe_reply;
 };
 
 /* `workers { }`; 0 in the last three (written `off`) is without end */
@@ -182,6 +192,20 @@ void config_print_options(FILE *to);
  * people, or as a list in mdoc(7) for the manual page; and the parameters of their text. */
 void config_print_framings(FILE *to);
 void config_print_framings_mdoc(FILE *to);
+
+/* Writes all keys and what a reload does with each: as a table for people, or by that as a list in
+ * mdoc(7) for the manual page. */
+void config_print_keys(FILE *to);
+void config_print_keys_mdoc(FILE *to);
+
+/* Tells of a KEY that says something else than what runs. */
+typedef void config_difference(void *context, const char *key, const char *running,
+                               const char *configured);
+
+/* Where NEXT, which takes over from RUNNING, says something that only a restart can change: tells,
+ * and exchanges the two values, so that NEXT says what is so. */
+void config_keep_fixed(struct config *next, struct config *running, config_difference *tell,
+                       void *context);
 
 /* What `log`, `log_format` and `log_level` say; the strings stay CONFIG's. */
 struct log_settings config_log_settings(const struct config *config);

@@ -3,9 +3,12 @@
 #include "config/schema.h"
 #include "config/values.h"
 
-/* Keys of other handlers and modes have no value: to write them would be an error to read. */
+/* Keys of other handlers and modes have no value, nor has what a probe replaces: to write them
+ * would be an error to read. */
 static bool has_value(const struct schema_row *row, const struct service_config *service)
 {
+    if (row == schema_row(KEY_SETTLE) && service->handler.probe_text)
+        return false;
     return (row->only == HANDLER_NONE || row->only == service->handler.type) &&
            (row->mode == WORKERS_STATIC || row->mode == service->workers.mode) &&
            (!row->rejects || service->overload.mode == OVERLOAD_REJECT);

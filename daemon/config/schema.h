@@ -46,6 +46,8 @@ enum schema_key {
     KEY_COMMAND,
     KEY_CODEC,
     KEY_SETTLE,
+    KEY_PROBE,
+    KEY_PROBE_REPLY,
     KEY_WORKERS_MODE,
     KEY_WORKERS_MIN,
     KEY_WORKERS_MAX,
@@ -91,6 +93,15 @@ struct schema_word {
     int value;
 };
 
+/* When a reload makes a new value count. */
+enum schema_reload {
+    RELOAD_WORKERS,   /* with the new workers; those that leave keep the old one */
+    RELOAD_LISTENERS, /* sockets whose address stays are kept, the others made or closed */
+    RELOAD_NOW,       /* at the swap, also for what stays */
+    RELOAD_RESTART,   /* only a restart does */
+    RELOAD_COUNT
+};
+
 struct schema_row {
     enum schema_section section;
     enum value_type type;
@@ -98,10 +109,11 @@ struct schema_row {
     const char *option;     /* of `framed run`, when it is not the key; "" is none */
     char letter;            /* its short form, or 0 */
     bool off;               /* `off` is allowed */
+    bool rejects;           /* allowed only where overload is reject */
     enum handler_type only; /* allowed only with this handler */
     enum workers_mode mode; /* allowed only with this mode; static: with any */
-    bool rejects;           /* allowed only where overload is reject */
-    const char *initial;    /* the default as one writes it; NULL: none */
+    enum schema_reload reload;
+    const char *initial; /* the default as one writes it; NULL: none */
     uint64_t min;
     uint64_t max;
     const struct schema_word *words;

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "handler/coprocess.h"
 #include "handler/kinds.h"
-#include "handler/printable.h"
+#include "handler/probe.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -263,46 +263,6 @@ static void attend(struct handler *handler)
     revive(command);
 }
 
-static int explain_start(struct command *command, enum coprocess_sight sight, char *error,
-                         size_t size)
-{
-    struct coprocess *coprocess = &command->coprocess;
-    const char *program = arguments(command)[0];
-    char status[PROCESS_STATUS_SIZE];
-    char words[STDERR_TAIL_SIZE + 1];
-
-    process_ended(&coprocess->process, LAST_BREATH_MS);
-    coprocess_finish(coprocess, status);
-    announce(command);
-    stderr_log_last(&coprocess->errors, words, sizeof(words));
-    if (sight == COPROCESS_OUTPUT) {
-        printable(coprocess->output, quotable(coprocess), words, sizeof(words));
-        snprintf(error, size, "\"%s\" printed before its first request: \"%s\"", program, words);
-    } else {
-        snprintf(error, size, "\"%s\" ended at its start: %s%s%s", program,
-                 status[0] ? status : "it closed its standard output",
-                 words[0] ? "; it said: " : "", words);
-    }
-    return -ECHILD;
-}
-
-/* A command has started when it has lived for some time, and kept quiet. */
-static int settle(struct command *command, char *error, size_t size)
-{
-    struct coprocess *coprocess = &command->coprocess;
-    uint64_t until = clock_ms() + command->base.host->service->handler.settle_ms;
-    enum coprocess_sight sight;
-
-    do {
-        sight = coprocess_look(coprocess);
-        if (sight == COPROCESS_QUIET)
-            sight = coprocess_wait(coprocess, false, until, UINT64_MAX);
-    } while (sight == COPROCESS_QUIET);
-    if (sight == COPROCESS_LATE)
-        return 0;
-    return explain_start(command, sight, error, size);
-}
-
 static int start(struct handler *handler, char *error, size_t size)
 {
     struct command *command = (struct command *)handler;
@@ -319,7 +279,10 @@ static int start(struct handler *handler, char *error, size_t size)
     if (result < 0)
         return result;
     announce(command);
-    return settle(command, error, size);
+    result = probe_coprocess(&command->coprocess, handler->host, error, size);
+    if (result < 0)
+        announce(command);
+    return result;
 }
 
 /* Waits for the end of the process; its last output is of no interest, but must not hold it up. */
@@ -363,6 +326,7 @@ static void stop(struct handler *handler, unsigned grace_ms)
 
 const struct handler_ops handler_command = {
     .name = "command",
+    .probes = true,
     .size = sizeof(struct command),
     .start = start,
     .open = open_client,

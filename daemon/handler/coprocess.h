@@ -100,6 +100,10 @@ enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *
  */
 enum coprocess_sight coprocess_guard(struct coprocess *coprocess, struct request *request);
 
+/* After a reply, which stays in OUTPUT: gives it the time to go back to reading, as far as that can
+ * be seen. HANDLER_OK, or PROTOCOL or DIED: there was more than the reply. */
+enum handler_outcome coprocess_rest(struct coprocess *coprocess, uint64_t deadline_ms);
+
 /* Forgets OUTPUT; and gives back what memory it has beyond the usual; or all of it. */
 void coprocess_forget(struct coprocess *coprocess);
 void coprocess_trim(struct coprocess *coprocess);

@@ -142,3 +142,18 @@ enum coprocess_sight coprocess_guard(struct coprocess *coprocess, struct request
         *request = begun;
     return sight;
 }
+
+enum handler_outcome coprocess_rest(struct coprocess *coprocess, uint64_t deadline_ms)
+{
+    enum coprocess_sight sight = wait_until_read(coprocess, deadline_ms);
+
+    if (sight == COPROCESS_QUIET) {
+        sleeps_in_read(coprocess, deadline_ms);
+        sight = coprocess_look(coprocess);
+    }
+    if (sight == COPROCESS_QUIET)
+        return HANDLER_OK;
+    coprocess->reason = sight == COPROCESS_LATE ? "it did not read what it was asked"
+                                                : "it wrote more than one reply";
+    return sight == COPROCESS_ENDED ? HANDLER_DIED : HANDLER_PROTOCOL;
+}

@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "handler/kinds.h"
+#include "handler/probe.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,13 @@ struct handler *handler_new(const struct handler_host *host)
     handler->ops = ops;
     handler->host = host;
     return handler;
+}
+
+int handler_start(struct handler *handler, char *error, size_t size)
+{
+    int result = handler->ops->start(handler, error, size);
+
+    return result < 0 || handler->ops->probes ? result : probe_handler(handler, error, size);
 }
 
 void handler_free(struct handler *handler)

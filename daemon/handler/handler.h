@@ -26,7 +26,8 @@ struct service_config;
 struct handler_host {
     const struct service_config *service;
     unsigned slot;
-    void *context; /* handed back to the calls below */
+    uint64_t start_by_ms; /* when start must be done (monotonic ms); 0: it does not matter */
+    void *context;        /* handed back to the calls below */
 
     /* Queues or sends one reply to the client whose message is being handled. As framed_conn_put():
      * 0, an encoding verdict above 0, or a negative errno. */
@@ -58,6 +59,7 @@ struct handler;
 struct handler_ops {
     const char *name;
     bool immediate; /* answers at once: needs no clock beside each message */
+    bool probes;    /* start puts the probe to it as well */
     size_t size;    /* bytes of the handler's own structure, which starts with struct handler */
 
     /* Makes ready. 0, or a negative errno with a message for people in ERROR. */
@@ -84,6 +86,9 @@ struct handler {
 
 /* A handler as HOST->service says, not started. NULL without memory. Free with handler_free(). */
 struct handler *handler_new(const struct handler_host *host);
+
+/* Starts HANDLER, and has it answer the probe. 0, or a negative errno with a message in ERROR. */
+int handler_start(struct handler *handler, char *error, size_t size);
 
 /* Frees a handler that was stopped or never started; NULL is harmless. */
 void handler_free(struct handler *handler);

@@ -20,6 +20,8 @@
 #define RECORDS_A_ROUND 8
 /* Workers see to it themselves that no poke is lost; this is for a worker that was stopped. */
 #define DRAIN_REPEAT_MS 1000
+/* What a worker gets, beyond the start deadline, to say why its handler failed the probe. */
+#define PROBE_GRACE_MS 1000
 /* What must not be lost when a pipe is full. */
 #define OWED (1U << RECORD_REOPEN | 1U << RECORD_SERVE)
 
@@ -223,7 +225,9 @@ int child_start(struct master *master, struct service *service, enum role role)
     child->slot = (unsigned)slot;
     child->generation = ++master->child_number;
     child->started_ms = now;
-    child->deadline_ms = now + liveness_limit_ms(&service->config->deadlines, DEADLINE_START);
+    /* With a probe the worker sees to it, and knows better what has gone wrong. */
+    child->deadline_ms = now + liveness_limit_ms(&service->config->deadlines, DEADLINE_START) +
+                         (service->config->handler.probe.data ? PROBE_GRACE_MS : 0);
     slot_prepare(&master->slots[slot], now);
     result = fork_child(child);
     if (result < 0) {

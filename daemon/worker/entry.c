@@ -58,6 +58,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
     worker->host = (struct handler_host){
         .service = worker->service,
         .slot = worker->start->slot,
+        .start_by_ms = clock_ms() + worker->service->deadlines.start_ms,
         .context = worker,
         .reply = worker_reply,
         .interrupted = interrupted,
@@ -66,7 +67,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
     worker->handler = handler_new(&worker->host);
     if (!worker->handler)
         return -ENOMEM;
-    return worker->handler->ops->start(worker->handler, error, size);
+    return handler_start(worker->handler, error, size);
 }
 
 static int set_up(struct worker *worker, char *error, size_t size)

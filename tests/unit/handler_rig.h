@@ -135,7 +135,7 @@ static int rig_start(void)
 {
     rig.handler = handler_new(&rig.host);
     ck_assert_ptr_nonnull(rig.handler);
-    return rig.handler->ops->start(rig.handler, rig.error, sizeof(rig.error));
+    return handler_start(rig.handler, rig.error, sizeof(rig.error));
 }
 
 static void rig_open(void)

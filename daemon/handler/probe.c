@@ -1,0 +1,91 @@
+#include "handler/probe.h"
+
+#include "config/config.h"
+#include "handler/printable.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What comes of a probe, in the place of a client. */
+struct answer {
+    const struct service_config *service;
+    unsigned count;
+    bool right;
+    char quoted[PROBE_QUOTED + 1];
+};
+
+bool probe_is_answer(const struct handler_config *config, const void *reply, size_t length)
+{
+    const struct config_bytes *wanted = &config->probe_reply;
+
+    return !wanted->data || (wanted->length == length && memcmp(wanted->data, reply, length) == 0);
+}
+
+static int take_reply(void *context, const void *data, size_t length)
+{
+    struct answer *answer = context;
+
+    if (length > answer->service->limits.max_reply)
+        return FRAMED_OVERSIZE;
+    if (answer->count++ == 0) {
+        answer->right = probe_is_answer(&answer->service->handler, data, length);
+        printable(data, length < PROBE_QUOTED ? length : PROBE_QUOTED, answer->quoted,
+                  sizeof(answer->quoted));
+    }
+    return 0;
+}
+
+/* Connection 0 is nobody's. */
+static enum handler_outcome visit(struct handler *handler)
+{
+    const struct config_bytes *probe = &handler->host->service->handler.probe;
+    const struct framed_peer peer = {.address = "probe:", .local = "probe:"};
+    enum handler_outcome outcome;
+
+    if (handler->ops->open && handler->ops->open(handler, &peer) < 0)
+        return HANDLER_REFUSED;
+    outcome = handler->ops->message(handler, probe->data, probe->length, 0);
+    if (handler->ops->close)
+        handler->ops->close(handler);
+    return outcome;
+}
+
+static int judge(const struct answer *answer, enum handler_outcome outcome, char *error,
+                 size_t size)
+{
+    const struct config_bytes *wanted = &answer->service->handler.probe_reply;
+    char quoted[PROBE_QUOTED + 1];
+
+    if (outcome != HANDLER_OK && outcome != HANDLER_HANGUP)
+        snprintf(error, size, "probe: the handler refused or failed it (%s)",
+                 handler_outcome_word(outcome));
+    else if (answer->count != 1)
+        snprintf(error, size, "probe: the handler gave %u replies, wanted: one", answer->count);
+    else if (!answer->right) {
+        printable(wanted->data, wanted->length < PROBE_QUOTED ? wanted->length : PROBE_QUOTED,
+                  quoted, sizeof(quoted));
+        snprintf(error, size, "probe: the handler answered \"%s\" instead of \"%s\"",
+                 answer->quoted, quoted);
+    } else {
+        return 0;
+    }
+    return -EPROTO;
+}
+
+int probe_handler(struct handler *handler, char *error, size_t size)
+{
+    const struct handler_host *host = handler->host;
+    struct answer answer = {.service = host->service};
+    struct handler_host stand_in = *host;
+    enum handler_outcome outcome;
+
+    if (!host->service->handler.probe.data)
+        return 0;
+    stand_in.context = &answer;
+    stand_in.reply = take_reply;
+    handler->host = &stand_in;
+    outcome = visit(handler);
+    handler->host = host;
+    return judge(&answer, outcome, error, size);
+}
