@@ -1,7 +1,12 @@
 /*
- * Generations: a reload builds the next one beside the current one, and swaps once. Until every
- * worker of the new one is ready, nothing of the old one is touched; whatever fails before, the
- * current one goes on as if nothing had been asked.
+ * Generations: a reload builds the next one beside the current one, and swaps once. It starts one
+ * worker for each service, the canary, and the others only when every canary is ready: a handler
+ * that does not start fails once, and takes no more memory than that. Until every worker of the new
+ * one is ready, nothing of the old one is touched; whatever fails before, the current one goes on
+ * as if nothing had been asked.
+ *
+ * Neither stage lasts for ever: each worker has its start deadline, and of those that were ready
+ * and died only so many are replaced.
  */
 #include "master/master.h"
 
@@ -37,6 +42,26 @@ static void release_listeners(struct master *master, struct service *service)
     for (size_t i = 0; i < service->listener_count; i++)
         listeners_release(&master->listeners, service->listeners[i]);
     service->listener_count = 0;
+}
+
+/*
+ * An address without a file is taken until the last worker that has the socket is gone. So long we
+ * keep it, too: a reload that wants the address again finds the socket instead of a refusal. A file
+ * makes room for another one at once, and what is systemd's stays anyway.
+ */
+static void release_most_listeners(struct master *master, struct service *service)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < service->listener_count; i++) {
+        struct listener *listener = service->listeners[i];
+
+        if (listener_path(listener) || listener_is_activated(listener))
+            listeners_release(&master->listeners, listener);
+        else
+            service->listeners[kept++] = listener;
+    }
+    service->listener_count = kept;
 }
 
 void generation_free(struct master *master, struct generation *generation)
@@ -126,20 +151,6 @@ static int prepare_service(struct master *master, struct generation *generation,
     return result;
 }
 
-static int start_workers(struct master *master, struct service *service, char *error, size_t size)
-{
-    for (unsigned i = 0; i < service->pool.target; i++) {
-        int result = child_start(master, service, ROLE_WORKER);
-
-        if (result < 0) {
-            snprintf(error, size, "service \"%s\": cannot start a worker: %s",
-                     service->config->name, log_errno_text(result));
-            return result;
-        }
-    }
-    return 0;
-}
-
 static struct generation *new_generation(struct master *master, struct config *config)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
@@ -176,49 +187,54 @@ int generation_prepare(struct master *master, struct config *config, struct gene
     return result;
 }
 
-int generation_launch(struct master *master, struct generation *generation, char *error,
-                      size_t size)
+void generation_launch(struct master *master, struct generation *generation)
 {
-    int result = 0;
-
     generation->next = master->generations;
     master->generations = generation;
     master->next = generation;
-    for (size_t i = 0; result == 0 && i < generation->service_count; i++)
-        result = start_workers(master, &generation->services[i], error, size);
-    if (result < 0) {
-        master->next = NULL;
-        generation_drain(master, generation, 0);
-    }
-    return result;
 }
 
-/* How many references of GENERATION keep LISTENER. */
-static unsigned holds(const struct generation *generation, const struct listener *listener)
+bool generation_is_starting(const struct generation *generation)
 {
-    unsigned count = 0;
+    return generation->phase <= GENERATION_FILLING;
+}
 
+static bool has_listener(const struct generation *generation, const struct listener *listener)
+{
     for (size_t s = 0; s < generation->service_count; s++)
         for (size_t i = 0; i < generation->services[s].listener_count; i++)
-            count += generation->services[s].listeners[i] == listener;
-    return count;
+            if (generation->services[s].listeners[i] == listener)
+                return true;
+    return false;
 }
 
-/* The permissions that the new configuration wants for sockets that were there before. */
+/* What the configuration says of the LISTENER's file; NULL: it has none. */
+static const struct framed_address *file_of(const struct service_config *config,
+                                            const struct listener *listener)
+{
+    const char *path = listener_path(listener);
+
+    for (size_t i = 0; path && i < config->listen_count; i++) {
+        const struct framed_address *address = &config->listen[i].address;
+
+        if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
+            strcmp(path, address->path) == 0)
+            return address;
+    }
+    return NULL;
+}
+
+/* What the new configuration wants of sockets that were there before. */
 static void settle_listeners(const struct generation *generation)
 {
     for (size_t s = 0; s < generation->service_count; s++) {
         const struct service *service = &generation->services[s];
 
         for (size_t i = 0; i < service->listener_count; i++)
-            for (size_t a = 0; a < service->config->listen_count; a++) {
-                const struct framed_address *address = &service->config->listen[a].address;
-
-                if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
-                    strcmp(service->listeners[i]->text + strlen("unix:"), address->path) == 0)
-                    listener_settle(service->listeners[i], address,
-                                    (int)service->config->limits.backlog);
-            }
+            if (!listener_is_activated(service->listeners[i]))
+                listener_settle(service->listeners[i],
+                                file_of(service->config, service->listeners[i]),
+                                (int)service->config->limits.backlog);
     }
 }
 
@@ -235,17 +251,16 @@ static void open_doors(struct master *master, const struct generation *generatio
 }
 
 /*
- * Whether nobody will accept from LISTENER once GENERATION has left. When we stop, that is all but
- * what systemd keeps, or a new framed has: who waits there is served by the next one.
+ * Whether nobody will accept from LISTENER any more. When we stop, that is all but what systemd
+ * keeps, or a new framed has: who waits there is served by the next one.
  */
-static bool is_forsaken(const struct master *master, const struct generation *generation,
-                        const struct listener *listener)
+static bool is_forsaken(const struct master *master, const struct listener *listener)
 {
     if (master->upgrade.phase == UPGRADE_DONE)
         return !listener->passed;
     if (master->stopping)
         return !listener_is_activated(listener);
-    return listener_users(listener) == holds(generation, listener);
+    return !has_listener(master->current, listener);
 }
 
 static void find_forsaken(const struct master *master, const struct generation *generation)
@@ -254,9 +269,20 @@ static void find_forsaken(const struct master *master, const struct generation *
         const struct service *service = &generation->services[s];
 
         for (size_t i = 0; i < service->listener_count; i++)
-            service->forsaken[i] =
-                is_forsaken(master, generation, service->listeners[i]) ? '1' : '0';
+            service->forsaken[i] = is_forsaken(master, service->listeners[i]) ? '1' : '0';
     }
+}
+
+/* What only a start can change, and the new configuration would have otherwise. */
+static void note_fixed(void *context, const char *key, const char *running, const char *configured)
+{
+    struct generation *generation = context;
+    size_t length = strlen(generation->needs_restart);
+
+    log_warning("reload-needs-restart", LOG_STR("key", key), LOG_STR("running", running),
+                LOG_STR("configured", configured));
+    snprintf(generation->needs_restart + length, sizeof(generation->needs_restart) - length, "%s%s",
+             length > 0 ? ", " : "", key);
 }
 
 void generation_commit(struct master *master, struct generation *generation)
@@ -278,20 +304,37 @@ void generation_commit(struct master *master, struct generation *generation)
         settle_listeners(generation);
     if (old) {
         log_change(&settings);
+        config_keep_fixed(generation->config, old->config, note_fixed, generation);
         generation_drain(master, old, ACCEPT_LAST);
     }
     activation_report_unused(&master->listeners);
     master_reloaded(master, NULL);
 }
 
+/* Whether every service has as many workers that are ready as its stage asks for. */
+static bool is_complete(const struct generation *generation)
+{
+    for (size_t i = 0; i < generation->service_count; i++) {
+        const struct pool *pool = &generation->services[i].pool;
+
+        if (pool->ready < (pool->trial ? 1 : pool->target))
+            return false;
+    }
+    return true;
+}
+
 void generation_progress(struct master *master, struct generation *generation)
 {
-    if (generation->phase != GENERATION_STARTING || generation != master->next)
+    if (!generation_is_starting(generation) || !is_complete(generation))
         return;
-    for (size_t i = 0; i < generation->service_count; i++)
-        if (generation->services[i].pool.ready < generation->services[i].pool.target)
-            return;
-    if (!inherit_offer(master))
+    if (generation->phase == GENERATION_TRIAL) {
+        generation->phase = GENERATION_FILLING;
+        for (size_t i = 0; i < generation->service_count; i++)
+            pool_proven(&generation->services[i].pool);
+        log_info("canaries-ready", LOG_INT("generation", generation->number));
+    }
+    /* Where one is enough, the canaries were all. */
+    if (is_complete(generation) && !inherit_offer(master))
         generation_commit(master, generation);
 }
 
@@ -322,7 +365,7 @@ void generation_drain(struct master *master, struct generation *generation, int6
         scaling_deinit(&generation->services[i]);
     /* While stopping, connections that wait are still to be taken: the sockets stay to the end. */
     for (size_t i = 0; !master->stopping && i < generation->service_count; i++)
-        release_listeners(master, &generation->services[i]);
+        release_most_listeners(master, &generation->services[i]);
 }
 
 void generation_collect(struct master *master)

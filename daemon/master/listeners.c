@@ -357,7 +357,7 @@ void listener_settle(const struct listener *listener, const struct framed_addres
 {
     char error[256];
 
-    if (listener_path(listener) && set_owner(address, error, sizeof(error)) < 0)
+    if (address && set_owner(address, error, sizeof(error)) < 0)
         log_error("listen", LOG_STR("address", listener->text), LOG_STR("error", error));
     listen(listener->fd, backlog);
 }

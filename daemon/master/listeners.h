@@ -53,7 +53,8 @@ struct listener *listeners_find(const struct listeners *listeners, const char *k
 /* Drops a reference; the last one closes the socket and unlinks its file. */
 void listeners_release(struct listeners *listeners, struct listener *listener);
 
-/* Gives a socket that was there before the permissions and the backlog of the new configuration. */
+/* Gives a socket that was there before the backlog of the new configuration, and its file the
+ * permissions that ADDRESS says; NULL: it has none. */
 void listener_settle(const struct listener *listener, const struct framed_address *address,
                      int backlog);
 

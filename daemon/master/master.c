@@ -256,11 +256,11 @@ static int set_up(struct master *master, char *error, size_t size)
     struct generation *generation;
     int result = prepare(master, &generation, error, size);
 
-    if (result == 0)
-        result = generation_launch(master, generation, error, size);
-    if (result == 0)
-        notify_phase(master, NOTIFY_STARTING);
-    return result;
+    if (result < 0)
+        return result;
+    generation_launch(master, generation);
+    notify_phase(master, NOTIFY_STARTING);
+    return 0;
 }
 
 static void tear_down(struct master *master)

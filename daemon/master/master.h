@@ -78,7 +78,8 @@ struct service {
 };
 
 enum generation_phase {
-    GENERATION_STARTING, /* not all workers are ready yet: may still come to nothing */
+    GENERATION_TRIAL,   /* one worker of each service, the canary, has to get ready */
+    GENERATION_FILLING, /* then the others; until here it may still come to nothing */
     GENERATION_CURRENT,
     GENERATION_LEAVING, /* drains, or is abandoned */
 };
@@ -92,6 +93,7 @@ struct generation {
     struct service *services;
     size_t service_count;
     size_t children;
+    char needs_restart[64]; /* the keys that its configuration could not change; empty: none */
 };
 
 enum child_state {
@@ -191,15 +193,16 @@ int master_run(const struct master_options *options);
  * as it was. */
 int generation_prepare(struct master *master, struct config *config, struct generation **generation,
                        char *error, size_t size);
-/* Starts the workers of what was prepared, and takes it. 0, or a negative errno with a message in
- * ERROR: the generation is on its way out. */
-int generation_launch(struct master *master, struct generation *generation, char *error,
-                      size_t size);
+/* Takes what was prepared: its workers start from now on, the canaries first. */
+void generation_launch(struct master *master, struct generation *generation);
+/* Whether it may still come to nothing, and nobody is served by it yet. */
+bool generation_is_starting(const struct generation *generation);
 /* Frees a generation without processes, and lets go of its listeners. */
 void generation_free(struct master *master, struct generation *generation);
 /* From now on GENERATION, all of whose workers are ready, is the one that serves. */
 void generation_commit(struct master *master, struct generation *generation);
-/* A worker of the generation that is being started is ready: perhaps it was the last. */
+/* A worker of the generation that is being started is ready: perhaps it was the last of its stage.
+ */
 void generation_progress(struct master *master, struct generation *generation);
 /* The generation that is being started comes to nothing. */
 void generation_abandon(struct master *master, const char *reason);

@@ -222,7 +222,7 @@ int order_drained(const struct master *master, const struct totals *totals, char
     /* Those that a reload tries out serve nobody. */
     for (unsigned slot = 0; slot < master->slots_used; slot++)
         if (master->children[slot] && master->children[slot]->service->totals == totals &&
-            master->children[slot]->service->generation->phase != GENERATION_STARTING)
+            !generation_is_starting(master->children[slot]->service->generation))
             return 0;
     return 1;
 }

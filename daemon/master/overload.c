@@ -29,6 +29,7 @@ void overload_init(struct service *service)
     const struct pool_rules rules = {.mode = POOL_STATIC, .max = rejects(service)};
 
     pool_init(&service->ushers, &rules, 0);
+    pool_proven(&service->ushers); /* it needs no trial */
 }
 
 static void warn_cut(const struct master *master, const struct service *service)

@@ -41,8 +41,14 @@ void pool_init(struct pool *pool, const struct pool_rules *rules, unsigned befor
         .rules = *rules,
         .target = first_target(rules, before),
         .step = 1,
+        .trial = true,
         .knocked = rules->mode != POOL_STATIC, /* to look soon, and then again */
     };
+}
+
+void pool_proven(struct pool *pool)
+{
+    pool->trial = false;
 }
 
 /* As many replacements at once as there are workers: one bad message may have met each. */
@@ -70,7 +76,7 @@ static unsigned relief(const struct pool *pool)
 
 static unsigned missing(const struct pool *pool)
 {
-    unsigned should = pool->target + relief(pool);
+    unsigned should = pool->trial ? 1 : pool->target + relief(pool);
 
     return pool->alive < should ? should - pool->alive : 0;
 }

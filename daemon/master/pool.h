@@ -7,6 +7,9 @@
  * time up to 30 s; a worker that starts ends that. A worker that crashes while serving is replaced
  * at once, as long as that does not happen all the time: a few at once, then ten a second.
  *
+ * A new pool is on trial: it starts one worker, the canary, and no other before somebody says that
+ * this one has shown what had to be shown.
+ *
  * A pool that sizes itself is looked at only when there may be something to see: when a connection
  * knocks, a moment later, and while there are workers that may be too many. At rest nobody looks.
  */
@@ -61,10 +64,14 @@ struct pool {
     bool knocked;           /* since the last look */
     bool listens;           /* wants to hear of a connection that waits */
     bool paused;            /* nobody is to serve */
+    bool trial;             /* one worker has to show that it works, before the others start */
 };
 
 /* BEFORE: how many workers the service had; a pool that sizes itself goes on from there. */
 void pool_init(struct pool *pool, const struct pool_rules *rules, unsigned before);
+
+/* The one on trial has shown it: the others may start. */
+void pool_proven(struct pool *pool);
 
 /* How many workers to start now. */
 unsigned pool_wanted(const struct pool *pool, uint64_t now_ms);

@@ -174,6 +174,18 @@ static void note_failure(const struct child *child, int status)
     totals->failed_ms = clock_ms();
 }
 
+/* The start, or the reload, comes to nothing because of CHILD. */
+static void give_up(struct master *master, const struct child *child)
+{
+    const struct service *service = child->service;
+    char reason[REASON_SIZE + 128];
+
+    snprintf(reason, sizeof(reason), "service \"%s\": %s%s", service->config->name,
+             child->was_ready ? "its workers do not live long enough: " : "",
+             child->failure[0] ? child->failure : service->totals->last_error);
+    generation_abandon(master, reason);
+}
+
 static void bury(struct master *master, struct child *child, int status)
 {
     struct service *service = child->service;
@@ -187,7 +199,7 @@ static void bury(struct master *master, struct child *child, int status)
         child->pool->ready--;
     if (how == POOL_CRASHED && child->role == ROLE_WORKER)
         service->totals->crashed++;
-    if (how != POOL_LEFT)
+    if (how != POOL_LEFT || generation_is_starting(generation))
         note_failure(child, status);
     strike_out(child, how);
     generation->children--;
@@ -195,16 +207,8 @@ static void bury(struct master *master, struct child *child, int status)
     close_pipes(child);
     /* A connection may have woken the one that is gone, and nobody else. */
     children_wake(master, service->totals);
-    if (generation->phase == GENERATION_STARTING && !is_bearable(service, how)) {
-        char reason[REASON_SIZE + 128];
-
-        snprintf(reason, sizeof(reason), "service \"%s\": %s", service->config->name,
-                 child->failure[0]   ? child->failure
-                 : child->killed_for ? child->killed_for
-                 : child->was_ready  ? "its workers do not live long enough"
-                                     : "a worker ended before it was ready");
-        generation_abandon(master, reason);
-    }
+    if (generation_is_starting(generation) && !is_bearable(service, how))
+        give_up(master, child);
     free(child);
 }
 

@@ -11,26 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where the new configuration says something that only a start can change. */
-static void warn_fixed(const struct config *old, const struct config *new)
-{
-    const struct {
-        const char *key, *old, *new;
-    } keys[] = {{"user", old->user, new->user},
-                {"group", old->group, new->group},
-                {"control", old->control, new->control},
-                {"pid_file", old->pid_file, new->pid_file}};
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        const char *a = keys[i].old ? keys[i].old : "";
-        const char *b = keys[i].new ? keys[i].new : "";
-
-        if (strcmp(a, b) != 0)
-            log_warning("reload-needs-restart", LOG_STR("key", keys[i].key), LOG_STR("running", a),
-                        LOG_STR("configured", b));
-    }
-}
-
 /* Workers of earlier generations that are still leaving. */
 static size_t leaving(const struct master *master)
 {
@@ -63,13 +43,11 @@ static void reload_now(struct master *master)
     notify_phase(master, NOTIFY_RELOADING);
     control_reloading(&master->control);
     result = master->options->load(master->options->context, &config, reason, sizeof(reason));
-    if (result == 0) {
-        warn_fixed(master->current->config, config);
-        result = generation_prepare(master, config, &generation, reason, sizeof(reason));
-    }
     if (result == 0)
-        result = generation_launch(master, generation, reason, sizeof(reason));
-    if (result < 0)
+        result = generation_prepare(master, config, &generation, reason, sizeof(reason));
+    if (result == 0)
+        generation_launch(master, generation);
+    else
         master_reloaded(master, reason);
 }
 

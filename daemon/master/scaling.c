@@ -228,32 +228,46 @@ static void relieve(const struct master *master, const struct service *service)
         child_drain(child, ACCEPT_LAST);
 }
 
-static void start_wanted(struct master *master, struct service *service, enum role role,
-                         uint64_t now_ms)
+static void cannot_start(struct master *master, struct service *service, struct pool *pool,
+                         int error, uint64_t now_ms)
+{
+    struct totals *totals = service->totals;
+    char reason[REASON_SIZE + 64];
+
+    log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(error));
+    snprintf(totals->last_error, REASON_SIZE, "cannot start a worker: %s", log_errno_text(error));
+    totals->failed_ms = now_ms;
+    pool_started(pool);
+    pool_exited(pool, POOL_STILLBORN, now_ms);
+    if (!generation_is_starting(service->generation))
+        return;
+    snprintf(reason, sizeof(reason), "service \"%s\": %s", service->config->name,
+             totals->last_error);
+    generation_abandon(master, reason);
+}
+
+/* When to look at those that it started (monotonic ms; 0: it started none). */
+static uint64_t start_wanted(struct master *master, struct service *service, enum role role,
+                             uint64_t now_ms)
 {
     struct pool *pool = role == ROLE_USHER ? &service->ushers : &service->pool;
     unsigned wanted = pool_wanted(pool, now_ms);
+    uint64_t until_ms = wanted > 0 ? now_ms + service->config->deadlines.start_ms : 0;
     int result = 0;
 
     while (wanted-- > 0 && result == 0)
         result = child_start(master, service, role);
-    if (result < 0) {
-        log_error("fork", LOG_STR("service", service->config->name), LOG_ERRNO(result));
-        snprintf(service->totals->last_error, REASON_SIZE, "cannot start a worker: %s",
-                 log_errno_text(result));
-        service->totals->failed_ms = now_ms;
-        pool_started(pool);
-        pool_exited(pool, POOL_STILLBORN, now_ms);
-    }
+    if (result < 0)
+        cannot_start(master, service, pool, result, now_ms);
+    return until_ms;
 }
 
 /* After those who wait have been given what workers there may be. */
 static uint64_t watch_queue(struct master *master, struct service *service, uint64_t now_ms)
 {
-    uint64_t wake_ms;
+    uint64_t wake_ms = start_wanted(master, service, ROLE_USHER, now_ms);
 
-    start_wanted(master, service, ROLE_USHER, now_ms);
-    wake_ms = overload_run(master, service, now_ms);
+    wake_ms = clock_earlier(wake_ms, overload_run(master, service, now_ms));
     heed_bell(service);
     return clock_earlier(wake_ms, pool_wake_ms(&service->ushers, now_ms));
 }
@@ -270,7 +284,10 @@ uint64_t scaling_run(struct master *master, struct generation *generation, uint6
             shrink(master, service);
             relieve(master, service);
         }
-        start_wanted(master, service, ROLE_WORKER, now_ms);
+        /* The one before may have been the end of it. */
+        if (generation->phase == GENERATION_LEAVING)
+            return now_ms;
+        wake_ms = clock_earlier(wake_ms, start_wanted(master, service, ROLE_WORKER, now_ms));
         wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->pool, now_ms));
         if (generation->phase == GENERATION_CURRENT)
             wake_ms = clock_earlier(wake_ms, watch_queue(master, service, now_ms));

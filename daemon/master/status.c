@@ -213,5 +213,7 @@ json_t *status_make(struct master *master)
         (json_int_t)master->generation_number, "reloads", (json_int_t)master->reloads, "services",
         services_json(master, now), "workers", workers, "last_try", master->last_try);
     add_last_error(status, master->last_error, master->tried_ms, now);
+    json_object_set_new(status, "needs_restart",
+                        json_string(master->current ? master->current->needs_restart : ""));
     return status;
 }

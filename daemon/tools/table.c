@@ -102,6 +102,8 @@ void table_head(const json_t *status, FILE *to)
         fprintf(to, "last %s failed, %s ago: %s\n", table_text(status, "last_try"),
                 table_age(table_number(status, "last_error_ago_ms"), age),
                 table_text(status, "last_error"));
+    if (table_text(status, "needs_restart")[0])
+        fprintf(to, "changed, but only by a restart: %s\n", table_text(status, "needs_restart"));
 }
 
 /* The longest of what the objects of ARRAY have as KEY, and of TITLE. */

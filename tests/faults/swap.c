@@ -27,7 +27,7 @@ START_TEST(nobody_meets_what_comes_to_nothing)
     daemon_configure(
         NEW SERVICE("other", "1", "command = {\"sh\", \"-c\", \"sleep 1; exit 1\"} settle = 9s"));
     kill(daemon_pid(), SIGHUP);
-    log_wait_count(4, "event=worker-ready", "service=it");
+    log_wait_count(3, "event=worker-ready", "service=it");
     while (!log_has("event=reload-failed")) {
         client_once("unix:$DIR/it.sock", "line", "hello", "hello");
         asked++;
@@ -52,17 +52,22 @@ START_TEST(everybody_meets_what_was_swapped)
 }
 END_TEST
 
-/* A worker that was ready dies while another service takes its time to start. */
+/* A worker that was ready dies while another service takes its time to start: the canary, and then
+ * one of all. */
 START_TEST(killed_while_others_start)
 {
     pid_t pids[WORKERS_MAX];
 
-    daemon_configure(OLD SERVICE("other", "1", "command = {\"cat\"} settle = 2s"));
+    daemon_configure(OLD SERVICE("other", "2", "command = {\"cat\"} settle = 1s"));
     daemon_launch((const char *const[]){"-c", "$DIR/framed.conf", NULL}, -1);
-    log_wait_count(2, "event=worker-ready", "service=it");
-    ck_assert(UNTIL(status_workers("it", pids) == 2));
+    log_wait("event=worker-ready", "service=it");
+    ck_assert(UNTIL(status_workers("it", pids) == 1));
     kill(pids[0], SIGKILL);
     log_wait("event=worker-exit", "signal 9");
+    log_wait("event=canaries-ready");
+    ck_assert(UNTIL(status_workers("it", pids) == 2));
+    kill(pids[0], SIGKILL);
+    log_wait_count(2, "event=worker-exit", "signal 9");
     log_wait("event=start ");
     status_wait_workers("it", 2);
     client_once("unix:$DIR/it.sock", "line", "hello", "hello");
@@ -79,11 +84,11 @@ START_TEST(killed_too_often_while_others_start)
                      "handler { command = {\"cat\"} settle = 1m } deadlines { start = 2m } }\n");
     daemon_launch((const char *const[]){"-c", "$DIR/framed.conf", NULL}, -1);
     for (size_t died = 1; died <= 3; died++) {
-        ck_assert(UNTIL(status_workers("it", pids) == 2));
+        ck_assert(UNTIL(status_workers("it", pids) == 1));
         kill(pids[0], SIGKILL);
         log_wait_count(died, "event=worker-exit", "signal 9");
     }
-    log_wait("event=start-failed", "do not live long enough");
+    log_wait("event=start-failed", "do not live long enough: a worker ended: signal 9");
     ck_assert_int_eq(daemon_wait(), 1);
 }
 END_TEST

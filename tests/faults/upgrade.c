@@ -226,7 +226,7 @@ static pid_t start_slowly(void)
     daemon_start(ECHO);
     daemon_configure(ECHO SLOW);
     ck_assert_int_eq(kill(daemon_pid(), SIGUSR2), 0);
-    log_wait_count(4, "event=worker-ready", "service=it");
+    log_wait_count(3, "event=worker-ready", "service=it"); /* two, and the canary */
     log = log_text();
     ck_assert_int_eq(sscanf(strstr(log, "framed pid="), "framed pid=%d", &pid), 1);
     free(log);

@@ -12,6 +12,7 @@ static struct pool pool;
 static void init_static(unsigned count)
 {
     pool_init(&pool, &(struct pool_rules){.mode = POOL_STATIC, .max = count}, 0);
+    pool_proven(&pool);
 }
 
 static void start_all(uint64_t now)
@@ -35,6 +36,23 @@ START_TEST(fills_up_at_once)
     start_all(START_MS);
     ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
     ck_assert_uint_eq(pool_wake_ms(&pool, START_MS), 0);
+}
+END_TEST
+
+START_TEST(one_on_trial_comes_before_the_others)
+{
+    pool_init(&pool, &(struct pool_rules){.mode = POOL_STATIC, .max = 7}, 0);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+    start_all(START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    pool_ready(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 0);
+    /* It dies, and so the next one is on trial. */
+    pool_exited(&pool, POOL_CRASHED, START_MS);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 1);
+    start_all(START_MS);
+    pool_proven(&pool);
+    ck_assert_uint_eq(pool_wanted(&pool, START_MS), 6);
 }
 END_TEST
 
@@ -275,6 +293,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, fills_up_at_once);
+    tcase_add_test(tests, one_on_trial_comes_before_the_others);
     tcase_add_test(tests, replaces_a_crashed_worker_at_once);
     tcase_add_test(tests, replaces_a_whole_pool_at_once);
     tcase_add_test(tests, a_storm_of_crashes_is_bounded);

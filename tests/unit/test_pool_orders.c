@@ -32,6 +32,7 @@ static void init(enum pool_mode mode, unsigned max, unsigned before)
                                    .spare_max = 4,
                                    .idle_exit_ms = 10000},
               before);
+    pool_proven(&pool);
     settle(START_MS);
 }
 

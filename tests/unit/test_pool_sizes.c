@@ -25,6 +25,7 @@ static void init_dynamic(unsigned before)
               &(struct pool_rules){
                   .mode = POOL_DYNAMIC, .min = 2, .max = 100, .spare_min = 3, .spare_max = 6},
               before);
+    pool_proven(&pool);
     busy = 0;
     waiting = false;
     start_all(START_MS);
@@ -34,6 +35,7 @@ static void init_ondemand(unsigned before)
 {
     pool_init(&pool, &(struct pool_rules){.mode = POOL_ONDEMAND, .max = 50, .idle_exit_ms = 10000},
               before);
+    pool_proven(&pool);
     busy = 0;
     waiting = false;
     start_all(START_MS);
@@ -90,6 +92,7 @@ static uint64_t settle(uint64_t now)
 START_TEST(static_pools_are_never_looked_at)
 {
     pool_init(&pool, &(struct pool_rules){.mode = POOL_STATIC, .max = 4}, 0);
+    pool_proven(&pool);
     start_all(START_MS);
     ck_assert(!pool_is_curious(&pool, START_MS));
     ck_assert(!pool.listens);
@@ -120,6 +123,7 @@ START_TEST(dynamic_at_rest_is_left_alone)
               &(struct pool_rules){
                   .mode = POOL_DYNAMIC, .min = 3, .max = 9, .spare_min = 3, .spare_max = 6},
               0);
+    pool_proven(&pool);
     busy = 0;
     waiting = false;
     start_all(now);
