@@ -219,11 +219,14 @@ int order_drained(const struct master *master, const struct totals *totals, char
                  totals->name);
         return -ECANCELED;
     }
-    /* Those that a reload tries out serve nobody. */
-    for (unsigned slot = 0; slot < master->slots_used; slot++)
-        if (master->children[slot] && master->children[slot]->service->totals == totals &&
-            !generation_is_starting(master->children[slot]->service->generation))
+    /* Those that a reload tries out serve nobody, and an usher stays. */
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        const struct child *child = master->children[slot];
+
+        if (child && child->service->totals == totals && child->role == ROLE_WORKER &&
+            !generation_is_starting(child->service->generation))
             return 0;
+    }
     return 1;
 }
 

@@ -207,7 +207,8 @@ START_TEST(who_comes_while_it_is_drained_waits)
     pid_t pids[WORKERS_MAX];
     pid_t worker;
 
-    daemon_start(SERVICE("max = 2", SCRIPTED));
+    /* Nor are they turned away. */
+    daemon_start(SERVICE("max = 2 } overload = reject queue_timeout = 0s limits {", SCRIPTED));
     ck_assert_uint_eq(status_workers("it", pids), 2);
     busy = client_open("unix:$DIR/x.sock", "line");
     client_send(busy, "!slow 500");
