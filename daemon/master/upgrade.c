@@ -53,7 +53,11 @@ static void close_channel(struct upgrade *upgrade)
 void upgrade_deinit(struct upgrade *upgrade)
 {
     forget_process(upgrade);
-    close_channel(upgrade);
+    /* The new one waits for the end of our process, which is that of the channel. */
+    if (upgrade->phase == UPGRADE_DONE)
+        loop_remove(&upgrade->channel);
+    else
+        close_channel(upgrade);
     free(upgrade->program);
     free(upgrade->reason);
     upgrade->program = upgrade->reason = NULL;
