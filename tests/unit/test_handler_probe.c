@@ -13,7 +13,7 @@ static void use_probe(const char *probe, const char *reply)
         reply ? (struct config_bytes){texts[1], strlen(reply)} : (struct config_bytes){NULL, 0};
     /* Who waits for that does not come to the end of this test. */
     rig.service.handler.settle_ms = 1000000;
-    rig.service.deadlines.start_ms = 200;
+    rig.service.deadlines.start_ms = 500;
 }
 
 static void use_module(const char *name)
@@ -72,8 +72,7 @@ START_TEST(module_answers_it)
     use_probe("ping", "ping");
     rig_must_start();
     ck_assert_uint_eq(rig.reply_count, 0);
-    rig_open();
-    ck_assert_int_eq(rig_ask("hello"), HANDLER_OK);
+    ck_assert_int_eq(rig_ask_anew("hello"), HANDLER_OK);
     ck_assert(rig_replied("hello"));
 }
 END_TEST
@@ -124,9 +123,9 @@ START_TEST(commands_are_held_to_it)
         const char *says;
     } rows[] = {
         {"echo thinking >&2; sleep 60", NULL,
-         "\"sh\" did not answer the probe within 200 ms (it printed nothing: does it buffer its "
+         "\"sh\" did not answer the probe within 500 ms (it printed nothing: does it buffer its "
          "output?); it said: thinking"},
-        {"read p; printf ping; sleep 60", NULL, "\"sh\" did not answer the probe within 200 ms"},
+        {"read p; printf ping; sleep 60", NULL, "\"sh\" did not answer the probe within 500 ms"},
         {"read p; echo pong; cat", "ping", "answered the probe with \"pong\" instead of \"ping\""},
         {"read p; echo no luck >&2; exit 7", NULL,
          "\"sh\" ended at the probe: exit status 7; it said: no luck"},
@@ -134,7 +133,6 @@ START_TEST(commands_are_held_to_it)
         {"read p; printf 'one\\ntwo\\n'; cat", NULL,
          "\"sh\" answered the probe with \"one|two|\": it wrote more than one reply"},
         {"read p; echo one; echo two; cat", NULL, "it wrote more than one reply"},
-        {"echo Welcome; exec cat", NULL, "it wrote more than one reply"},
         {"exec >&-; sleep 60", NULL, "it closed its standard input or output, and lives"},
     };
 
