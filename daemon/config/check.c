@@ -77,6 +77,22 @@ static void report_no_handler(struct draft *draft)
                           : "no handler, allowed: one of --builtin, --module, -- COMMAND");
 }
 
+/* A key of the handler that is only for commands, or only for some of their codecs. */
+static void check_handler_key(struct draft *draft, enum schema_key key, enum handler_type type)
+{
+    static const char *const codecs[] = {
+        [KEY_WINDOW] = "codec = record",
+        [KEY_SETTLE] = "codec = line or frame; with record the program says READY",
+    };
+
+    if (!draft->is_given[key] || type == HANDLER_NONE)
+        return;
+    if (type != HANDLER_COMMAND)
+        report_add(draft->report, &draft->given[key], "allowed only with a command");
+    else if (!schema_allows_codec(schema_row(key), draft->service.handler.codec))
+        report_add(draft->report, &draft->given[key], "allowed only with %s", codecs[key]);
+}
+
 /* Exactly one key says what the handler is; the others that are only for one kind must fit. */
 static void check_handler(struct draft *draft)
 {
@@ -100,8 +116,7 @@ static void check_handler(struct draft *draft)
         report_add(draft->report, &draft->given[KEY_COMMAND],
                    "found \"\", allowed: a program and its arguments");
     for (int key = KEY_CODEC; key <= KEY_SETTLE; key++)
-        if (draft->is_given[key] && type != HANDLER_NONE && type != HANDLER_COMMAND)
-            report_add(draft->report, &draft->given[key], "allowed only with a command");
+        check_handler_key(draft, (enum schema_key)key, type);
     draft->service.handler.type = type;
 }
 

@@ -30,7 +30,12 @@ enum handler_builtin {
 };
 enum handler_codec {
     CODEC_LINE,
-    CODEC_FRAME
+    CODEC_FRAME,
+    CODEC_RECORD
+};
+enum handler_reply {
+    REPLY_YES,
+    REPLY_NONE
 };
 
 enum workers_mode {
@@ -52,8 +57,11 @@ struct handler_config {
     char *module;   /* path of a shared object */
     char **command; /* argument vector, ended by NULL */
     enum handler_codec codec;
-    uint64_t settle_ms; /* a command that lives this long has started, if there is no probe */
-    char *probe_text;   /* what a new worker asks its handler first, as written; NULL: nothing */
+    enum handler_reply reply;
+    uint64_t window; /* with the codec record: requests in flight */
+    uint64_t
+        settle_ms;    /* one of the others that lives this long has started, if there is no probe */
+    char *probe_text; /* what a new worker asks its handler first, as written; NULL: nothing */
     char *probe_reply_text;    /* what it must answer; NULL: anything */
     struct config_bytes probe; /* what they stand for */
     struct config_bytes probe_reply;
@@ -219,7 +227,7 @@ const struct service_config *config_find_service(const struct config *config, co
 /* The framing of that name, or NULL. */
 const struct framing_config *config_find_framing(const struct config *config, const char *name);
 
-/* "builtin", "module", "command"; "line", "frame". For logs and status. */
+/* "builtin", "module", "command"; "line", "frame", "record". For logs and status. */
 const char *config_handler_type_name(enum handler_type type);
 const char *config_codec_name(enum handler_codec codec);
 /* "static", "dynamic", "ondemand". */

@@ -11,7 +11,8 @@ static bool has_value(const struct schema_row *row, const struct service_config 
         return false;
     return (row->only == HANDLER_NONE || row->only == service->handler.type) &&
            (row->mode == WORKERS_STATIC || row->mode == service->workers.mode) &&
-           (!row->rejects || service->overload.mode == OVERLOAD_REJECT);
+           (!row->rejects || service->overload.mode == OVERLOAD_REJECT) &&
+           schema_allows_codec(row, service->handler.codec);
 }
 
 static void print_key(const struct schema_row *row, const void *base, int depth, FILE *to)

@@ -41,6 +41,20 @@ static void check_bytes(struct draft *draft, enum schema_key key, const char *te
         report_add(draft->report, place, "found a line feed, allowed: one line, with codec = line");
 }
 
+/* Whether it is a message that the handler would answer as any other. */
+static void check_answers(struct draft *draft)
+{
+    const struct handler_config *handler = &draft->service.handler;
+
+    if (!handler->probe_text || handler->type != HANDLER_COMMAND)
+        return;
+    if (handler->codec == CODEC_RECORD)
+        report_add(draft->report, &draft->given[KEY_PROBE],
+                   "allowed only with codec = line or frame; with record the program says READY");
+    else if (handler->reply == REPLY_NONE)
+        report_add(draft->report, &draft->given[KEY_PROBE], "allowed only with reply = yes");
+}
+
 void check_probe(struct draft *draft)
 {
     struct handler_config *handler = &draft->service.handler;
@@ -50,6 +64,7 @@ void check_probe(struct draft *draft)
                 &handler->probe);
     check_bytes(draft, KEY_PROBE_REPLY, handler->probe_reply_text, limits->max_reply, "max_reply",
                 &handler->probe_reply);
+    check_answers(draft);
     if (handler->probe_reply_text && !handler->probe_text)
         report_add(draft->report, &draft->given[KEY_PROBE_REPLY], "allowed only with a probe");
     if (handler->probe_text && draft->is_given[KEY_SETTLE])

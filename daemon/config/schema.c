@@ -9,6 +9,7 @@
 /* Longer deadlines do not fit the milliseconds of poll(2). */
 #define TIME_MAX_MS (UINT64_C(500) * 3600 * 1000)
 #define WORKERS_MAX 1024
+#define WINDOW_MAX 1024
 #define MIB (UINT64_C(1) << 20)
 
 static const struct schema_word log_formats[] = {
@@ -31,6 +32,13 @@ static const struct schema_word builtins[] = {
 static const struct schema_word codecs[] = {
     {"line", CODEC_LINE},
     {"frame", CODEC_FRAME},
+    {"record", CODEC_RECORD},
+    {NULL, 0},
+};
+
+static const struct schema_word replies[] = {
+    {"yes", REPLY_YES},
+    {"none", REPLY_NONE},
     {NULL, 0},
 };
 
@@ -51,6 +59,7 @@ static const struct schema_word overloads[] = {
 _Static_assert(sizeof(enum log_format) == sizeof(int), "enum log_format");
 _Static_assert(sizeof(enum handler_builtin) == sizeof(int), "enum handler_builtin");
 _Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
+_Static_assert(sizeof(enum handler_reply) == sizeof(int), "enum handler_reply");
 _Static_assert(sizeof(enum workers_mode) == sizeof(int), "enum workers_mode");
 _Static_assert(sizeof(enum overload_mode) == sizeof(int), "enum overload_mode");
 
@@ -108,9 +117,16 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_CODEC] = {SECTION_HANDLER, VALUE_WORD, "codec", .only = HANDLER_COMMAND,
                    IN_SERVICE(handler.codec), .initial = "line", .words = codecs,
                    .text = "how the program is spoken to"},
+    [KEY_REPLY] = {SECTION_HANDLER, VALUE_WORD, "reply", .only = HANDLER_COMMAND,
+                   IN_SERVICE(handler.reply), .initial = "yes", .words = replies,
+                   .text = "whether the program answers messages"},
+    [KEY_WINDOW] = {SECTION_HANDLER, VALUE_COUNT, "window", .only = HANDLER_COMMAND,
+                    .codecs = 1U << CODEC_RECORD, IN_SERVICE(handler.window), .initial = "32",
+                    RANGE(1, WINDOW_MAX), .text = "requests in flight, with the codec record"},
     [KEY_SETTLE] = {SECTION_HANDLER, VALUE_TIME, "settle", .only = HANDLER_COMMAND,
-                    IN_SERVICE(handler.settle_ms), .off = true, .initial = "200ms",
-                    RANGE(1, TIME_MAX_MS), .text = "a program that lives this long has started"},
+                    .codecs = 1U << CODEC_LINE | 1U << CODEC_FRAME, IN_SERVICE(handler.settle_ms),
+                    .off = true, .initial = "200ms", RANGE(1, TIME_MAX_MS),
+                    .text = "a program that lives this long has started"},
     [KEY_PROBE] = {SECTION_HANDLER, VALUE_BYTES, "probe", IN_SERVICE(handler.probe_text),
                    .max = BYTES_MAX,
                    .text = "a message that a new worker puts to its handler before it is ready"},
@@ -191,6 +207,11 @@ const struct schema_row *schema_row(enum schema_key key)
 enum schema_key schema_key(const struct schema_row *row)
 {
     return (enum schema_key)(row - rows);
+}
+
+bool schema_allows_codec(const struct schema_row *row, enum handler_codec codec)
+{
+    return row->codecs == 0 || (row->codecs >> codec & 1U);
 }
 
 bool schema_is_list(const struct schema_row *row)

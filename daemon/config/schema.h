@@ -45,6 +45,8 @@ enum schema_key {
     KEY_MODULE,
     KEY_COMMAND,
     KEY_CODEC,
+    KEY_REPLY,
+    KEY_WINDOW,
     KEY_SETTLE,
     KEY_PROBE,
     KEY_PROBE_REPLY,
@@ -112,6 +114,7 @@ struct schema_row {
     bool rejects;           /* allowed only where overload is reject */
     enum handler_type only; /* allowed only with this handler */
     enum workers_mode mode; /* allowed only with this mode; static: with any */
+    unsigned codecs;        /* allowed only with these, a bit each; 0: with any */
     enum schema_reload reload;
     const char *initial; /* the default as one writes it; NULL: none */
     uint64_t min;
@@ -126,6 +129,9 @@ const struct schema_row *schema_row(enum schema_key key);
 
 /* The key of a row. */
 enum schema_key schema_key(const struct schema_row *row);
+
+/* Whether CODEC is one of the row's. */
+bool schema_allows_codec(const struct schema_row *row, enum handler_codec codec);
 
 /* Whether it takes several values. */
 bool schema_is_list(const struct schema_row *row);

@@ -223,8 +223,7 @@ int request_send(struct request *request, int fd, size_t count)
     return 0;
 }
 
-/* Its stdout or stdin is closed, or it is a zombie. */
-static enum handler_outcome ended(struct coprocess *coprocess)
+enum handler_outcome coprocess_judge_end(struct coprocess *coprocess)
 {
     if (coprocess->reason)
         return HANDLER_PROTOCOL;
@@ -282,7 +281,28 @@ enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *
         }
     }
     if (sight != COPROCESS_LATE)
-        return ended(coprocess);
+        return coprocess_judge_end(coprocess);
     coprocess->reason = "it did not answer within the request deadline";
     return HANDLER_TIMEOUT;
+}
+
+enum handler_outcome coprocess_tell(struct coprocess *coprocess, struct request *request)
+{
+    enum coprocess_sight sight = COPROCESS_QUIET;
+    int sent;
+
+    coprocess->used = true;
+    while ((sent = request_send(request, coprocess->process.input_fd, SIZE_MAX)) == -EAGAIN) {
+        sight = coprocess_wait(coprocess, true, request->deadline_ms, UINT64_MAX);
+        if (sight == COPROCESS_QUIET)
+            sight = coprocess_look(coprocess);
+        if (sight == COPROCESS_LATE) {
+            coprocess->reason = "it did not read its request within the deadline";
+            return HANDLER_TIMEOUT;
+        }
+        if (sight == COPROCESS_ENDED)
+            return coprocess_judge_end(coprocess);
+        coprocess_forget(coprocess);
+    }
+    return sent == 0 ? HANDLER_OK : coprocess_judge_end(coprocess);
 }

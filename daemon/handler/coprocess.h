@@ -80,6 +80,9 @@ enum coprocess_sight coprocess_wait(struct coprocess *coprocess, bool writing, u
 /* Reads what its stderr holds now. */
 void coprocess_drain(struct coprocess *coprocess);
 
+/* Its stdout or stdin is closed, or it is a zombie: DIED, or PROTOCOL when it lives; and REASON. */
+enum handler_outcome coprocess_judge_end(struct coprocess *coprocess);
+
 /* Frames DATA as a request. FRAMED_OK, or the encoder's verdict. */
 int request_init(struct request *request, const struct codec *codec, const void *data,
                  size_t length, uint64_t deadline_ms);
@@ -92,6 +95,10 @@ int request_send(struct request *request, int fd, size_t count);
  * or PROTOCOL. */
 enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *request,
                                    struct framed_frame *reply);
+
+/* Writes REQUEST, for which there is no reply; what it prints meanwhile is dropped. HANDLER_OK,
+ * TIMEOUT, DIED or PROTOCOL. */
+enum handler_outcome coprocess_tell(struct coprocess *coprocess, struct request *request);
 
 /*
  * Before the first REQUEST of another client: makes sure that nothing of the client before is still

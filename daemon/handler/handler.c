@@ -29,10 +29,14 @@ _Static_assert(sizeof(words) / sizeof(words[0]) == HANDLER_OUTCOME_COUNT,
 struct handler *handler_new(const struct handler_host *host)
 {
     const struct handler_config *config = &host->service->handler;
-    const struct handler_ops *ops =
-        config->type == HANDLER_BUILTIN ? builtins[config->builtin] : types[config->type];
-    struct handler *handler = calloc(1, ops->size);
+    const struct handler_ops *ops = types[config->type];
+    struct handler *handler;
 
+    if (config->type == HANDLER_BUILTIN)
+        ops = builtins[config->builtin];
+    else if (config->type == HANDLER_COMMAND && config->codec == CODEC_RECORD)
+        ops = &handler_record;
+    handler = calloc(1, ops->size);
     if (!handler)
         return NULL;
     handler->ops = ops;

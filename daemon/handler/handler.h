@@ -2,7 +2,7 @@
  * Handlers: what turns a message into replies. The worker knows this interface and nothing of what
  * is behind it; builtin.c, module.c and command.c are the rows of one table.
  *
- * One handler belongs to one worker and handles one message at a time:
+ * One handler belongs to one worker and serves one client at a time:
  *
  *     handler_new → start → { open → { message }* → close }* → stop → free
  */
@@ -20,7 +20,7 @@
 struct service_config;
 
 /* Most descriptors that a handler wants watched while its worker waits. */
-#define HANDLER_WATCH_MAX 4
+#define HANDLER_WATCH_MAX 5
 
 /* What the worker does for a handler. All pointers stay valid for the handler's life. */
 struct handler_host {
@@ -32,6 +32,10 @@ struct handler_host {
     /* Queues or sends one reply to the client whose message is being handled. As framed_conn_put():
      * 0, an encoding verdict above 0, or a negative errno. */
     int (*reply)(void *context, const void *data, size_t length);
+
+    /* A message of LENGTH bytes that message() took at BEGAN_NS (clock_ns()) has got its last
+     * reply. Called by handlers with pump() only. May be NULL. */
+    void (*answered)(void *context, uint64_t began_ns, size_t length);
 
     /* A signal has interrupted a wait: looks whether the worker has to leave. Returns the time by
      * which all must be done (monotonic ms), or 0. May be NULL. */
@@ -54,6 +58,15 @@ enum handler_outcome {
     HANDLER_OUTCOME_COUNT
 };
 
+/* Why a client goes, in broad terms; told to handlers that want to know. */
+enum handler_farewell {
+    FAREWELL_CLIENT,   /* it closed its side, and was answered */
+    FAREWELL_ORDER,    /* framed closed in order: a stop, a hang-up */
+    FAREWELL_DEADLINE, /* one has passed */
+    FAREWELL_MESSAGE,  /* it sent what is no message, or what the handler cannot take */
+    FAREWELL_FAULT,    /* the connection broke, or the handler failed */
+};
+
 struct handler;
 
 struct handler_ops {
@@ -70,6 +83,15 @@ struct handler_ops {
     /* Handles one message until DEADLINE_MS (monotonic; 0: none); replies through the host. */
     enum handler_outcome (*message)(struct handler *handler, const void *data, size_t length,
                                     uint64_t deadline_ms);
+    /*
+     * For handlers that answer later; NULL: message() returns after the reply. Here message() only
+     * takes the message, while !full, and this moves on what can be moved without waiting: writes
+     * requests, reads replies and hands them to the host, each client's in its order. READY has the
+     * COUNT descriptors of watch() with what poll(2) said; COUNT is 0 behind a batch of messages.
+     * Anything but OK: the client is to be closed, as of message(); after HANGUP it gets first what
+     * it is owed.
+     */
+    enum handler_outcome (*pump)(struct handler *handler, const struct pollfd *ready, int count);
     /* Fills WATCH with what must be watched while waiting for clients; how many. May be NULL. */
     int (*watch)(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX]);
     /* Something watched is ready, or a timer may be due: log stderr, replace a dead process. Never
@@ -82,6 +104,14 @@ struct handler_ops {
 struct handler {
     const struct handler_ops *ops;
     const struct handler_host *host;
+    /* Of handlers with pump(), for the worker to read: */
+    size_t owed;            /* messages of the client that still are to be answered */
+    uint64_t owed_since_ms; /* when the oldest of them was taken */
+    bool full;              /* no more messages now */
+    /* and to write: the time that was spent on the client and is not the handler's, in all; and
+     * before close(), why. */
+    uint64_t away_ms;
+    enum handler_farewell farewell;
 };
 
 /* A handler as HOST->service says, not started. NULL without memory. Free with handler_free(). */

@@ -8,5 +8,6 @@ extern const struct handler_ops handler_echo;
 extern const struct handler_ops handler_discard;
 extern const struct handler_ops handler_module;
 extern const struct handler_ops handler_command;
+extern const struct handler_ops handler_record; /* a command, with the codec record */
 
 #endif

@@ -45,6 +45,17 @@ static int explain_output(struct coprocess *coprocess, const struct handler_host
     return explain(coprocess, host, what, false, error, size);
 }
 
+/* Where nobody waits for an answer, output is nothing. */
+static enum coprocess_sight look(struct coprocess *coprocess, const struct handler_host *host)
+{
+    enum coprocess_sight sight = coprocess_look(coprocess);
+
+    if (sight != COPROCESS_OUTPUT || host->service->handler.reply != REPLY_NONE)
+        return sight;
+    coprocess_forget(coprocess);
+    return COPROCESS_QUIET;
+}
+
 /* A program has started when it has lived for some time, and kept quiet. */
 static int settle(struct coprocess *coprocess, const struct handler_host *host, char *error,
                   size_t size)
@@ -53,7 +64,7 @@ static int settle(struct coprocess *coprocess, const struct handler_host *host, 
     enum coprocess_sight sight;
 
     do {
-        sight = coprocess_look(coprocess);
+        sight = look(coprocess, host);
         if (sight == COPROCESS_QUIET)
             sight = coprocess_wait(coprocess, false, until, UINT64_MAX);
     } while (sight == COPROCESS_QUIET);

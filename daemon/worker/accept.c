@@ -26,9 +26,13 @@ static int watch(struct worker *worker, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
 
-    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    if (errno != EEXIST)
         return -errno;
-    return 0;
+    if (events & EPOLLEXCLUSIVE) /* cannot be changed, nor need it be */
+        return 0;
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
 }
 
 int worker_listen(struct worker *worker)
@@ -54,18 +58,20 @@ static void open_doors(struct worker *worker)
     }
 }
 
-/* A descriptor that was closed has left the set by itself; new ones are added. */
+/* A descriptor that was closed has left the set by itself; new ones are added. Handlers with pump()
+ * want to write at times, too. */
 static void watch_handler(struct worker *worker)
 {
+    const struct handler_ops *ops = worker->handler->ops;
     struct pollfd wanted[HANDLER_WATCH_MAX];
     int count;
 
-    if (!worker->watch_stale || !worker->handler->ops->watch)
+    if (!ops->watch || (!worker->watch_stale && !ops->pump))
         return;
     worker->watch_stale = false;
-    count = worker->handler->ops->watch(worker->handler, wanted);
+    count = ops->watch(worker->handler, wanted);
     for (int i = 0; i < count; i++)
-        watch(worker, wanted[i].fd, EPOLLIN);
+        watch(worker, wanted[i].fd, (uint32_t)wanted[i].events);
 }
 
 static void accept_failed(struct worker *worker, int error)

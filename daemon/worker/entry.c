@@ -61,6 +61,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
         .start_by_ms = clock_ms() + worker->service->deadlines.start_ms,
         .context = worker,
         .reply = worker_reply,
+        .answered = worker_answered,
         .interrupted = interrupted,
         .group_changed = group_changed,
     };

@@ -28,45 +28,63 @@ static struct limit limit_of(const struct worker *worker)
     const struct deadlines_config *deadlines = &worker->service->deadlines;
     const struct client *client = &worker->client;
     struct limit limit = {0, CLOSE_IDLE};
-    bool within = framed_conn_unread(&worker->conn) > 0;
+    bool owed = worker->untaken || worker->handler->owed > 0;
+    bool within = !worker->untaken && framed_conn_unread(&worker->conn) > 0;
 
     if (within && deadlines->frame_ms)
         tighten(&limit, client->frame_since_ms + deadlines->frame_ms, CLOSE_FRAME);
-    if (!within && deadlines->idle_ms)
+    if (!within && !owed && deadlines->idle_ms)
         tighten(&limit, client->heard_ms + deadlines->idle_ms, CLOSE_IDLE);
     if (worker->draining) {
         /* The first message of a connection may be on its way: for it we wait, for more we do not.
          */
-        bool idle = !within && client->messages > 0;
+        bool idle = !within && !owed && client->messages > 0;
 
-        tighten(&limit, idle ? 1 : worker->leave_by_ms, CLOSE_DRAIN);
+        tighten(&limit, idle ? 1 : worker->leave_by_ms, owed ? CLOSE_STOP : CLOSE_DRAIN);
     }
     return limit;
 }
 
-/* Polls for the client, the master and the handler. 1: try the client; 0: time is up. */
-static int poll_all(struct worker *worker, const struct limit *limit)
+static enum counter attend_handler(struct worker *worker, const struct pollfd *ready, int count)
+{
+    const struct handler_ops *ops = worker->handler->ops;
+
+    for (int i = 0; i < count; i++)
+        if (ready[i].revents) {
+            if (ops->pump)
+                return worker_pump(worker, ready, count);
+            ops->attend(worker->handler);
+            break;
+        }
+    return KEEP_SERVING;
+}
+
+/* Polls for the client (READING: for its bytes, and not only for its end), the master and the
+ * handler. KEEP_SERVING: try the client; or why it is to be closed, such as that time is up. */
+static enum counter poll_all(struct worker *worker, const struct limit *limit, bool reading)
 {
     const struct handler_ops *ops = worker->handler->ops;
     struct pollfd fds[2 + HANDLER_WATCH_MAX] = {
-        {.fd = worker->client.fd, .events = POLLIN},
+        {.fd = worker->client.fd, .events = reading ? POLLIN : 0},
         /* once the master is gone it is ready for ever */
         {.fd = worker->orphan ? -1 : worker->start->control_fd, .events = POLLIN},
     };
     int more = ops->watch ? ops->watch(worker->handler, fds + 2) : 0;
     int timeout = limit->when_ms ? clock_left_ms(limit->when_ms, clock_ms()) : -1;
     int ready = poll(fds, 2 + (nfds_t)more, timeout);
+    enum counter reason = KEEP_SERVING;
 
-    if (ready == 0 && (timeout >= 0 && clock_ms() >= limit->when_ms))
-        return 0;
     if (ready > 0 && fds[1].revents)
         worker_attend(worker);
-    for (int i = 0; ready > 0 && i < more; i++)
-        if (fds[2 + i].revents) {
-            ops->attend(worker->handler);
-            break;
-        }
-    return limit->when_ms && !fds[0].revents && clock_ms() >= limit->when_ms ? 0 : 1;
+    if (ready > 0)
+        reason = attend_handler(worker, fds + 2, more);
+    if (reason != KEEP_SERVING)
+        return reason;
+    if (ready > 0 && !reading && fds[0].revents)
+        return CLOSE_RESET;
+    if (limit->when_ms && !fds[0].revents && clock_ms() >= limit->when_ms)
+        return limit->reason;
+    return KEEP_SERVING;
 }
 
 /* One recv without blocking, and a poll when there is nothing yet. As framed_conn_fill(), and
@@ -74,7 +92,8 @@ static int poll_all(struct worker *worker, const struct limit *limit)
 static ssize_t fill_watched(struct worker *worker, enum counter *reason)
 {
     struct limit limit = limit_of(worker);
-    ssize_t got = framed_conn_fill(&worker->conn, MSG_DONTWAIT);
+    bool reading = !worker->untaken;
+    ssize_t got = reading ? framed_conn_fill(&worker->conn, MSG_DONTWAIT) : -EAGAIN;
 
     *reason = limit.reason;
     /* Bytes that dribble in must not stretch the message's deadline. */
@@ -82,7 +101,8 @@ static ssize_t fill_watched(struct worker *worker, enum counter *reason)
         return -ETIMEDOUT;
     if (got != -EAGAIN)
         return got;
-    return poll_all(worker, &limit) > 0 ? -EINTR : -ETIMEDOUT;
+    *reason = poll_all(worker, &limit, reading);
+    return *reason == KEEP_SERVING ? -EINTR : -ETIMEDOUT;
 }
 
 static ssize_t fill_bare(struct worker *worker, enum counter *reason)
@@ -108,20 +128,19 @@ enum counter worker_receive(struct worker *worker)
     enum counter timeout;
     ssize_t got;
 
-    if (framed_conn_unread(&worker->conn) > 0) {
-        slot_set(worker->slot, SLOT_RECEIVING, worker->client.frame_since_ms);
-    } else {
-        /* Idle is what comes after the replies, however long they took. */
+    /* Idle is what comes after the replies, however long they took. */
+    if (framed_conn_unread(&worker->conn) == 0)
         worker->client.heard_ms = clock_coarse_ms();
-        slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
-    }
+    worker_set_waiting(worker);
     do {
         if (worker_poked())
             worker_attend(worker);
         if (worker->stopping)
             return CLOSE_STOP;
         if (worker->draining && clock_ms() >= worker->leave_by_ms)
-            return CLOSE_DRAIN;
+            return worker->handler->owed > 0 ? CLOSE_STOP : CLOSE_DRAIN;
+        if (worker->untaken && !worker->handler->full)
+            return KEEP_SERVING;
         if (watched || worker->draining || framed_conn_unread(&worker->conn) > 0)
             got = fill_watched(worker, &timeout);
         else
@@ -130,4 +149,13 @@ enum counter worker_receive(struct worker *worker)
     if (got > 0)
         return KEEP_SERVING;
     return reason_of(got, timeout);
+}
+
+enum counter worker_await_replies(struct worker *worker)
+{
+    struct limit limit = {worker->draining ? worker->leave_by_ms : 0, CLOSE_STOP};
+
+    if (worker_poked())
+        worker_attend(worker);
+    return worker->stopping ? CLOSE_STOP : poll_all(worker, &limit, false);
 }

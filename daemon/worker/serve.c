@@ -25,7 +25,7 @@ static enum counter reason_of_verdict(int verdict)
     return reasons[verdict];
 }
 
-static enum counter reason_of_outcome(const struct worker *worker, enum handler_outcome outcome)
+enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome)
 {
     static const enum counter reasons[HANDLER_OUTCOME_COUNT] = {
         [HANDLER_OK] = KEEP_SERVING,
@@ -85,11 +85,8 @@ static void log_message(const struct worker *worker, const struct framed_message
              LOG_INT("bytes", message->length));
 }
 
-/* Coarse: to a few milliseconds. */
-static void log_slow(const struct worker *worker, const struct framed_message *message,
-                     uint64_t began_ms)
+void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms)
 {
-    uint64_t took_ms = clock_coarse_ms() - began_ms;
     uint64_t limit_ms = worker->service->deadlines.slow_request_ms;
     char peer[FRAMED_ADDRESS_TEXT_SIZE];
 
@@ -98,7 +95,7 @@ static void log_slow(const struct worker *worker, const struct framed_message *m
     framed_address_format((const struct sockaddr *)&worker->client.peer, worker->client.peer_length,
                           peer, sizeof(peer));
     log_warning("slow-request", LOG_STR("peer", peer), LOG_INT("connection", worker->client.id),
-                LOG_INT("bytes", message->length), LOG_INT("took_ms", took_ms));
+                LOG_INT("bytes", length), LOG_INT("took_ms", took_ms));
 }
 
 /*
@@ -130,8 +127,18 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
                                             request_ms ? now + request_ms : 0);
     histogram_add(&worker->slot->latency, (clock_ns() - began_ns) / 1000);
     worker_set_in_handler(false);
-    log_slow(worker, message, now);
-    return reason_of_outcome(worker, outcome);
+    worker_log_slow(worker, message->length, clock_coarse_ms() - now); /* to a few ms */
+    return worker_reason(worker, outcome);
+}
+
+/* Handlers that answer later: worker_pump() has the rest. */
+static enum counter hand_over(struct worker *worker, const struct framed_message *message)
+{
+    uint64_t request_ms = worker->service->deadlines.request_ms;
+    uint64_t deadline_ms = request_ms ? clock_coarse_ms() + request_ms : 0;
+
+    return worker_reason(worker, worker->handler->ops->message(worker->handler, message->data,
+                                                               message->length, deadline_ms));
 }
 
 static enum counter handle(struct worker *worker, const struct framed_message *message)
@@ -151,7 +158,9 @@ static enum counter handle(struct worker *worker, const struct framed_message *m
 
         if (outcome == HANDLER_OK && worker->reply_error == 0 && !worker->one_reply)
             return KEEP_SERVING;
-        reason = reason_of_outcome(worker, outcome);
+        reason = worker_reason(worker, outcome);
+    } else if (handler->ops->pump) {
+        reason = hand_over(worker, message);
     } else {
         reason = handle_timed(worker, message);
     }
@@ -184,9 +193,9 @@ static enum counter answer(struct worker *worker)
     enum counter reason = KEEP_SERVING;
     uint64_t before = worker->client.messages;
     bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
-    int verdict;
+    int verdict = FRAMED_OK;
 
-    while ((verdict = next_message(worker, &message)) == FRAMED_OK) {
+    while (!worker->handler->full && (verdict = next_message(worker, &message)) == FRAMED_OK) {
         reason = handle(worker, &message);
         if (reason != KEEP_SERVING)
             return reason;
@@ -195,10 +204,11 @@ static enum counter answer(struct worker *worker)
         if (worker->stopping)
             return CLOSE_STOP;
     }
-    if (verdict != FRAMED_NEED_MORE)
+    worker->untaken = verdict == FRAMED_OK;
+    if (verdict != FRAMED_NEED_MORE && !worker->untaken)
         return reason_of_verdict(verdict);
     /* The clock is read only when a message has begun and is not whole. */
-    if (framed_conn_unread(&worker->conn) == 0)
+    if (framed_conn_unread(&worker->conn) == 0 || worker->untaken)
         worker->client.frame_since_ms = 0;
     else if (fresh || worker->client.messages != before)
         worker->client.frame_since_ms = clock_ms();
@@ -253,6 +263,8 @@ static enum counter serve(struct worker *worker)
         } else if (reason == CLOSE_CLIENT) {
             reason = flush_owed(worker, answer_last(worker));
         }
+        if (worker->handler->ops->pump)
+            reason = worker_deliver(worker, reason);
         if (reason != KEEP_SERVING)
             return reason;
         TEST_POINT("replied");
@@ -324,6 +336,8 @@ void worker_serve(struct worker *worker)
     set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
     framed_conn_attach(&worker->conn, fd);
     worker->conn.write_ms = (unsigned)deadlines->write_ms;
+    worker->untaken = false;
+    worker->handler->farewell = FAREWELL_FAULT;
     worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
     if (open_handler(worker) == 0) {
         reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);

@@ -61,6 +61,7 @@ struct worker {
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
+    bool untaken;        /* messages may wait in the buffer: the handler is full */
     bool one_reply;      /* the connection ends with it */
     int reply_error;     /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
@@ -81,9 +82,27 @@ void worker_publish(struct worker *worker);
 /* The host's reply call for handlers. */
 int worker_reply(void *context, const void *data, size_t length);
 
+/* Why the client is to be closed after OUTCOME, or KEEP_SERVING. */
+enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);
+/* A message of LENGTH bytes was TOOK_MS in the handler: tells when that is long. */
+void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms);
+
+/* deliver.c: for handlers with pump(), which answer later. */
+/* Lets it move on, as pump() says, and sends what it has answered. KEEP_SERVING, or why not. */
+enum counter worker_pump(struct worker *worker, const struct pollfd *ready, int count);
+/* Behind a batch of messages; or, when REASON is not KEEP_SERVING, before the close that it asks
+ * for: waits for what the client is owed where it is to have that. KEEP_SERVING or a reason. */
+enum counter worker_deliver(struct worker *worker, enum counter reason);
+/* The slot's state while the worker waits. */
+void worker_set_waiting(struct worker *worker);
+/* The host's answered call for handlers. */
+void worker_answered(void *context, uint64_t began_ns, size_t length);
+
 /* receive.c: waits for more bytes of the client. KEEP_SERVING, or why the client is to be closed.
  */
 enum counter worker_receive(struct worker *worker);
+/* Waits once for the handler's replies, and for the client to go. KEEP_SERVING or a reason. */
+enum counter worker_await_replies(struct worker *worker);
 
 /* recycle.c: asks to be replaced when a limit of `workers { }` is reached. */
 void worker_check_due(struct worker *worker);

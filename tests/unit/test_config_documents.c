@@ -86,6 +86,8 @@ static const void *base_of(const struct schema_row *row, const struct config *co
         return config_find_service(config, row->mode == WORKERS_DYNAMIC ? "elastic" : "seldom");
     if (row->rejects)
         return config_find_service(config, "brisk");
+    if (row->codecs == 1U << CODEC_RECORD)
+        return config_find_service(config, "engine");
     return config_find_service(config, row->only == HANDLER_COMMAND ? "filter" : "echo");
 }
 
@@ -108,11 +110,13 @@ static void check_same(const struct config *a, const struct config *b)
 /* Nothing but what has no default. */
 static struct config *load_bare(void)
 {
-    write_file("bare", "service echo { listen = unix:@e handler { builtin = echo } }\n"
-                       "service filter { listen = unix:@f handler { command = cat } }\n"
-                       "service elastic { listen = unix:@d handler { builtin = echo } }\n"
-                       "service seldom { listen = unix:@s handler { builtin = echo } }\n"
-                       "service brisk { listen = unix:@b handler { builtin = echo } }\n");
+    write_file("bare",
+               "service echo { listen = unix:@e handler { builtin = echo } }\n"
+               "service filter { listen = unix:@f handler { command = cat } }\n"
+               "service engine { listen = unix:@g handler { command = cat codec = record } }\n"
+               "service elastic { listen = unix:@d handler { builtin = echo } }\n"
+               "service seldom { listen = unix:@s handler { builtin = echo } }\n"
+               "service brisk { listen = unix:@b handler { builtin = echo } }\n");
     return load_good("bare");
 }
 
@@ -138,7 +142,7 @@ START_TEST(the_sample_says_the_defaults)
 
     write_uncommented("sample");
     sample = load_good("sample");
-    ck_assert_uint_eq(sample->service_count, 6);
+    ck_assert_uint_eq(sample->service_count, 7);
     check_same(sample, bare);
     ck_assert_ptr_null(sample->user);
     ck_assert_ptr_null(sample->group);

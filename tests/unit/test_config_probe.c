@@ -61,6 +61,12 @@ static const struct {
      "@/c:5: service \"a\": handler.probe: found a line feed, allowed: one line, with codec = "
      "line\n@/c:6: service \"a\": handler.probe_reply: found a line feed, allowed: one line, with "
      "codec = line"},
+    {HANDLER("command = cat\n codec = record\n probe = x"),
+     "@/c:6: service \"a\": handler.probe: allowed only with codec = line or frame; with record "
+     "the "
+     "program says READY"},
+    {HANDLER("command = cat\n reply = none\n probe = x"),
+     "@/c:6: service \"a\": handler.probe: allowed only with reply = yes"},
     {HANDLER("command = cat\n probe = x\n settle = 1s"),
      "@/c:6: service \"a\": handler.settle: allowed only without a probe, which takes its place"},
     {HANDLER("builtin = echo\n probe = abc } limits { max_message = 2"),

@@ -1,0 +1,217 @@
+#include "handler/program.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "handler/printable.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Between two starts of a program that never answers; doubles from the first to the second. */
+#define RESTART_MIN_MS 100U
+#define RESTART_MAX_MS 5000U
+/* Bytes of unwanted output that are quoted. */
+#define QUOTE_MAX 64
+/* From SIGTERM to SIGKILL. */
+#define TERM_MS 200U
+#define LOGS_PER_SECOND 10
+
+#define BUFFERING_HINT                                                                             \
+    "it has printed nothing since its start: it probably buffers its output; try jq "              \
+    "--unbuffered, "                                                                               \
+    "sed -u, grep --line-buffered, python3 -u, or stdbuf -oL before the command"
+
+static char *const *arguments(const struct program *program)
+{
+    return program->host->service->handler.command;
+}
+
+void program_announce(const struct program *program)
+{
+    const struct handler_host *host = program->host;
+
+    host->group_changed(host->context, program->coprocess.process.pid);
+}
+
+void program_init(struct program *program, const struct handler_host *host,
+                  const struct codec *codec)
+{
+    *program = (struct program){.host = host};
+    coprocess_init(&program->coprocess, codec);
+    program->coprocess.host = host;
+}
+
+bool program_runs(const struct program *program)
+{
+    return program->coprocess.process.pid > 0;
+}
+
+/* A program that never gets to answer must not be started in a tight loop. */
+static void set_back(struct program *program, enum handler_outcome outcome)
+{
+    bool silent = program->host->service->handler.reply == REPLY_NONE;
+    uint64_t now = clock_ms();
+    uint64_t delay_ms = 0;
+
+    if (program->coprocess.answered || (silent && now - program->started_ms >= RESTART_MAX_MS))
+        program->failures = 0;
+    else if (outcome != HANDLER_TIMEOUT) /* the deadline was delay enough */
+        program->failures++;
+    if (program->failures > 1) {
+        unsigned doublings = program->failures - 2;
+
+        delay_ms = doublings < 6 ? RESTART_MIN_MS << doublings : RESTART_MAX_MS;
+    }
+    program->not_before_ms = now + (delay_ms < RESTART_MAX_MS ? delay_ms : RESTART_MAX_MS);
+}
+
+static size_t quotable(const struct coprocess *coprocess)
+{
+    return coprocess->length < QUOTE_MAX ? coprocess->length : QUOTE_MAX;
+}
+
+static void log_end(struct program *program, enum handler_outcome outcome, const char *reason,
+                    pid_t pid, const char *status)
+{
+    const struct coprocess *coprocess = &program->coprocess;
+    /* Not by us, and so there is one who asks. */
+    const char *oom = strcmp(status, "SIGKILL") == 0 ? oom_word(&program->oom) : NULL;
+    bool mute = outcome == HANDLER_TIMEOUT && coprocess->received == 0;
+    /* A process can be replaced for no fault of its own. */
+    const char *event = outcome == HANDLER_OK ? "handler-replaced" : handler_outcome_word(outcome);
+
+    if (!limiter_pass(&program->ends, LOGS_PER_SECOND, clock_coarse_ms()))
+        return;
+    log_warning(event, LOG_INT("handler_pid", pid), LOG_STR("reason", reason),
+                LOG_STR("status", status[0] ? status : NULL), LOG_STR("oom", oom),
+                LOG_BYTES("output", coprocess->output, quotable(coprocess)),
+                LOG_INT("suppressed", limiter_take(&program->ends)),
+                LOG_STR("hint", mute ? BUFFERING_HINT : NULL));
+}
+
+void program_discard(struct program *program, enum handler_outcome outcome, const char *reason)
+{
+    struct coprocess *coprocess = &program->coprocess;
+    pid_t pid = coprocess->process.pid;
+    char status[PROCESS_STATUS_SIZE];
+
+    if (outcome == HANDLER_DIED) /* its pipes close before it is a zombie that tells why */
+        process_ended(&coprocess->process, LAST_BREATH_MS);
+    coprocess_finish(coprocess, status);
+    program_announce(program);
+    log_end(program, outcome, reason, pid, status);
+    set_back(program, outcome);
+    coprocess_forget(coprocess);
+    coprocess_trim(coprocess); /* perhaps it is for want of memory that it was ended */
+}
+
+static int start(struct program *program, char *error, size_t size)
+{
+    int result = coprocess_start(&program->coprocess, arguments(program), error, size);
+
+    program->started_ms = clock_ms();
+    if (result < 0)
+        return result;
+    program_announce(program);
+    oom_note(&program->oom);
+    return 0;
+}
+
+int program_start(struct program *program, char *error, size_t size)
+{
+    oom_init(&program->oom);
+    signal(SIGPIPE, SIG_IGN); /* a handler that has gone is an error of write(2) */
+    setenv("PYTHONUNBUFFERED", "1", 0);
+    return start(program, error, size);
+}
+
+bool program_revive(struct program *program)
+{
+    char error[256];
+
+    if (program_runs(program))
+        return true;
+    if (clock_ms() < program->not_before_ms)
+        return false;
+    if (start(program, error, sizeof(error)) == 0)
+        return true;
+    set_back(program, HANDLER_FAILED);
+    log_error("handler-failed", LOG_STR("error", error));
+    return false;
+}
+
+enum handler_outcome program_refuse(struct program *program)
+{
+    if (limiter_pass(&program->refusals, 1, clock_coarse_ms()))
+        log_warning("handler-failed",
+                    LOG_STR("reason", "the command ends again and again without an answer; its "
+                                      "next start is being delayed"),
+                    LOG_INT("delay_ms", clock_left_ms(program->not_before_ms, clock_ms())),
+                    LOG_INT("suppressed", limiter_take(&program->refusals)));
+    return HANDLER_FAILED;
+}
+
+int program_explain_start(struct program *program, const char *what, char *error, size_t size)
+{
+    struct coprocess *coprocess = &program->coprocess;
+    const char *name = arguments(program)[0];
+    char status[PROCESS_STATUS_SIZE];
+    char said[STDERR_TAIL_SIZE + 1];
+    char quoted[QUOTE_MAX + 1];
+
+    if (!what)
+        process_ended(&coprocess->process, LAST_BREATH_MS);
+    coprocess_finish(coprocess, status);
+    program_announce(program);
+    stderr_log_last(&coprocess->errors, said, sizeof(said));
+    printable(coprocess->output, quotable(coprocess), quoted, sizeof(quoted));
+    if (what)
+        snprintf(error, size, "\"%s\" %s%s%s%s", name, what, quoted[0] ? ": \"" : "", quoted,
+                 quoted[0] ? "\"" : "");
+    else
+        snprintf(error, size, "\"%s\" ended at its start: %s%s%s", name,
+                 status[0] ? status : "it closed its standard output", said[0] ? "; it said: " : "",
+                 said);
+    return -ECHILD;
+}
+
+/* Waits for the end of the process; its last output is of no interest, but must not hold it up. */
+static bool wait_for_end(struct coprocess *coprocess, unsigned timeout_ms)
+{
+    uint64_t until = clock_ms() + timeout_ms;
+    bool silent = false;
+
+    while (!process_ended(&coprocess->process, 0)) {
+        coprocess_forget(coprocess);
+        if (!silent && coprocess_look(coprocess) == COPROCESS_ENDED) {
+            process_close(&coprocess->process.output_fd);
+            silent = true;
+        }
+        if (coprocess_wait(coprocess, false, until, UINT64_MAX) == COPROCESS_LATE)
+            return false;
+    }
+    return true;
+}
+
+void program_stop(struct program *program, unsigned grace_ms)
+{
+    struct coprocess *coprocess = &program->coprocess;
+    char status[PROCESS_STATUS_SIZE];
+
+    coprocess->host = NULL;
+    coprocess->leave_by_ms = 0; /* the grace is what counts now */
+    if (program_runs(program)) {
+        process_close(&coprocess->process.input_fd);
+        if (grace_ms > 0 && !wait_for_end(coprocess, grace_ms)) {
+            process_signal(&coprocess->process, SIGTERM);
+            wait_for_end(coprocess, grace_ms < TERM_MS ? grace_ms : TERM_MS);
+        }
+        coprocess_finish(coprocess, status);
+        program_announce(program);
+    }
+    coprocess_deinit(coprocess);
+}
