@@ -55,7 +55,7 @@ static void reload_under_load(const char *framing, size_t workers, size_t proces
     load_wait(&staying, 100);
     load_stop_clean(&passing);
     load_stop_clean(&staying);
-    ck_assert_int_ge(status_number("generation"), 10);
+    ck_assert_int_ge(status_number("generation"), 5); /* a command takes two settles each */
     printf("%lld generations; %lu and %lu answered, %lu asked again on a new connection\n",
            status_number("generation"), passing.answered, staying.answered, staying.asked_again);
     ck_assert_int_eq(log_count("event=reload-failed"), 0);
