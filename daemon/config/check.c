@@ -264,13 +264,10 @@ static int check_file(const char *path, int mode)
 }
 
 /* As execvp(3) looks for it: the first in PATH that can be run. */
-static int find_in_path(const char *program)
+static int find_in_path(const char *program, const char *path)
 {
-    const char *path = getenv("PATH");
     int result = -ENOENT;
 
-    if (!path)
-        path = "/bin:/usr/bin";
     for (;;) {
         const size_t length = strcspn(path, ":");
         char *file;
@@ -294,7 +291,8 @@ static void check_handler_file(const struct service_config *service, struct repo
         service_place(service, schema_row(module ? KEY_MODULE : KEY_COMMAND));
     const char *file = module ? handler->module : handler->command[0];
     const bool search = !strchr(file, '/');
-    int result = search ? find_in_path(file) : check_file(file, module ? R_OK : X_OK);
+    int result = search ? find_in_path(file, config_search_path(service))
+                        : check_file(file, module ? R_OK : X_OK);
     char quoted[REPORT_QUOTED_SIZE];
 
     if (result < 0)

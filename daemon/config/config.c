@@ -20,6 +20,15 @@ static void free_words(char **words)
     free(words);
 }
 
+static void settings_deinit(struct config_settings *settings)
+{
+    for (size_t i = 0; i < settings->count; i++) {
+        free(settings->all[i].name);
+        free(settings->all[i].value);
+    }
+    free(settings->all);
+}
+
 void service_deinit(struct service_config *service)
 {
     for (size_t i = 0; i < service->listen_count; i++)
@@ -33,6 +42,7 @@ void service_deinit(struct service_config *service)
     framed_framing_free(service->reply_framing);
     free(service->overload.busy_reply);
     free(service->overload.busy);
+    settings_deinit(&service->environment);
     free(service->handler.module);
     free_words(service->handler.command);
     free(service->handler.probe_text);
@@ -78,6 +88,23 @@ const struct service_config *config_find_service(const struct config *config, co
         if (strcmp(config->services[i].name, name) == 0)
             return &config->services[i];
     return NULL;
+}
+
+const char *config_find_setting(const struct config_settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        if (strcmp(settings->all[i].name, name) == 0)
+            return settings->all[i].value;
+    return NULL;
+}
+
+const char *config_search_path(const struct service_config *service)
+{
+    const char *path = config_find_setting(&service->environment, "PATH");
+
+    if (!path)
+        path = getenv("PATH");
+    return path ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
 const struct framing_config *config_find_framing(const struct config *config, const char *name)

@@ -50,6 +50,16 @@ struct config_bytes {
     size_t length;
 };
 
+/* A section whose keys are free, such as `environment { }`: in the order they were given. */
+struct config_setting {
+    char *name;
+    char *value;
+};
+struct config_settings {
+    struct config_setting *all;
+    size_t count;
+};
+
 /* `handler { }` */
 struct handler_config {
     enum handler_type type;
@@ -139,6 +149,7 @@ struct service_config {
     struct limits_config limits;
     struct deadlines_config deadlines;
     bool log_messages;
+    struct config_settings environment; /* of its handlers, beside what all have */
 };
 
 /* `framing NAME { }` */
@@ -223,6 +234,12 @@ void config_free(struct config *config);
 
 /* The service of that name, or NULL. */
 const struct service_config *config_find_service(const struct config *config, const char *name);
+
+/* Where the programs of SERVICE are looked for: its own PATH, or ours. */
+const char *config_search_path(const struct service_config *service);
+
+/* The value that SETTINGS have for NAME, or NULL. */
+const char *config_find_setting(const struct config_settings *settings, const char *name);
 
 /* The framing of that name, or NULL. */
 const struct framing_config *config_find_framing(const struct config *config, const char *name);

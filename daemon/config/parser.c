@@ -2,6 +2,7 @@
 
 #include "config/check.h"
 #include "config/framings.h"
+#include "config/settings.h"
 #include "config/syntax.h"
 
 #include <confuse.h>
@@ -57,6 +58,28 @@ static int on_value(cfg_t *section, cfg_opt_t *option, const char *value, void *
         place.service = open_service();
     }
     draft_set(reader->draft, value, schema_is_list(row) && cfg_opt_size(option) > 1, &place);
+    return 0;
+}
+
+/* A value in a section whose keys are free. */
+static int on_setting(cfg_t *section, cfg_opt_t *option, const char *value, void *result)
+{
+    struct place place = {.file = reader->file->name,
+                          .line = (unsigned)section->line,
+                          .row = schema_settings(cfg_name(section))};
+    char *text;
+
+    *(const char **)result = value;
+    if (!place.row) {
+        syntax_report_unknown(report_of(), &place, cfg_name(section), option->name);
+        return -1;
+    }
+    if (asprintf(&text, "%s=%s", option->name, value) < 0)
+        return -1;
+    ensure_service();
+    place.service = open_service();
+    draft_set(reader->draft, text, reader->draft->is_given[schema_key(place.row)], &place);
+    free(text);
     return 0;
 }
 
@@ -177,19 +200,34 @@ static cfg_opt_t framing_section(cfg_opt_t options[FRAMING_KEYS_MAX + 1])
     return section;
 }
 
-/* The schema, as libconfuse wants it; it copies all. */
-static cfg_t *make_parser(void)
+static void name_settings(const struct settings_names *names,
+                          cfg_opt_t options[SETTINGS_NAMES_MAX + 1])
+{
+    for (size_t i = 0; i < names->count; i++)
+        options[i] = (cfg_opt_t)CFG_STR_CB(names->all[i], NULL, CFGF_NODEFAULT, on_setting);
+    options[names->count] = (cfg_opt_t)CFG_END();
+}
+
+/* The schema, as libconfuse wants it; it copies all. NAMES: the free keys of this file. */
+static cfg_t *make_parser(const struct settings_names *names)
 {
     cfg_opt_t options[SECTION_COUNT][KEY_COUNT + SECTION_COUNT + 1];
     cfg_opt_t parameters[FRAMING_KEYS_MAX + 1];
+    cfg_opt_t settings[SETTINGS_NAMES_MAX + 1];
     size_t count[SECTION_COUNT] = {0};
     cfg_opt_t *option;
     cfg_t *root;
 
+    name_settings(names, settings);
     for (int key = 0; key < KEY_COUNT; key++) {
         const struct schema_row *row = schema_row((enum schema_key)key);
 
         option = &options[row->section][count[row->section]++];
+        if (row->type == VALUE_SETTINGS) {
+            *option = (cfg_opt_t)CFG_SEC(row->key, settings, CFGF_MULTI);
+            option->validcb = on_section;
+            continue;
+        }
         if (schema_is_list(row))
             *option = (cfg_opt_t)CFG_STR_LIST_CB(row->key, NULL, CFGF_NODEFAULT, on_value);
         else
@@ -221,10 +259,12 @@ void parser_parse(struct reader *of, struct file *file, const char *text)
 {
     const struct place place = {.file = file->name};
     unsigned errors = of->draft->report->count;
+    struct settings_names names;
 
     reader = of;
     reader->file = file;
-    file->root = make_parser();
+    if (settings_scan(&names, text, file->name, report_of()) == 0)
+        file->root = make_parser(&names);
     if ((!file->root || cfg_parse_buf(file->root, text) != CFG_SUCCESS) &&
         report_of()->count == errors)
         report_status(report_of(), -ENOMEM, &place, "out of memory");
@@ -233,5 +273,6 @@ void parser_parse(struct reader *of, struct file *file, const char *text)
     if (file->root)
         cfg_free(file->root);
     file->root = NULL;
+    settings_forget(&names);
     reader = NULL;
 }

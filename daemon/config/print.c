@@ -17,7 +17,7 @@ static bool has_value(const struct schema_row *row, const struct service_config 
 
 static void print_key(const struct schema_row *row, const void *base, int depth, FILE *to)
 {
-    fprintf(to, "%*s%s = ", depth * 4, "", row->key);
+    fprintf(to, "%*s%s %s", depth * 4, "", row->key, row->type == VALUE_SETTINGS ? "" : "= ");
     value_print(row, base, to);
     putc('\n', to);
 }

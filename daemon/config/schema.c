@@ -106,6 +106,9 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_BUSY_REPLY] = {SECTION_SERVICE, VALUE_BYTES, "busy_reply", .rejects = true,
                         IN_SERVICE(overload.busy_reply), .max = BYTES_MAX, .reload = RELOAD_NOW,
                         .text = "what a rejected client is told"},
+    [KEY_ENVIRONMENT] = {SECTION_SERVICE, VALUE_SETTINGS, "environment", .option = "env",
+                         IN_SERVICE(environment),
+                         .text = "a variable of the handler's environment"},
     [KEY_BUILTIN] = {SECTION_HANDLER, VALUE_WORD, "builtin", .only = HANDLER_BUILTIN,
                      IN_SERVICE(handler.builtin), .words = builtins,
                      .text = "a handler that is built in"},
@@ -214,9 +217,18 @@ bool schema_allows_codec(const struct schema_row *row, enum handler_codec codec)
     return row->codecs == 0 || (row->codecs >> codec & 1U);
 }
 
+const struct schema_row *schema_settings(const char *section)
+{
+    for (const struct schema_row *row = rows; row < rows + KEY_COUNT; row++)
+        if (row->type == VALUE_SETTINGS && strcmp(row->key, section) == 0)
+            return row;
+    return NULL;
+}
+
 bool schema_is_list(const struct schema_row *row)
 {
-    return row->type == VALUE_ADDRESSES || row->type == VALUE_COMMAND;
+    return row->type == VALUE_ADDRESSES || row->type == VALUE_COMMAND ||
+           row->type == VALUE_SETTINGS;
 }
 
 const char *schema_section_name(enum schema_section section)

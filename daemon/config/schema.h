@@ -41,6 +41,7 @@ enum schema_key {
     KEY_OVERLOAD,
     KEY_QUEUE_TIMEOUT,
     KEY_BUSY_REPLY,
+    KEY_ENVIRONMENT,
     KEY_BUILTIN,
     KEY_MODULE,
     KEY_COMMAND,
@@ -87,6 +88,8 @@ enum value_type {
     VALUE_FRAMING,   /* char *, a framing's text; "" is none */
     VALUE_ADDRESSES, /* service->listen; a list */
     VALUE_COMMAND,   /* char **, ended by NULL; a list */
+    VALUE_SETTINGS,  /* struct config_settings; NAME=VALUE, a list; in a file, a service's section
+                        KEY { NAME = VALUE ... } */
     VALUE_TYPE_COUNT
 };
 
@@ -132,6 +135,9 @@ enum schema_key schema_key(const struct schema_row *row);
 
 /* Whether CODEC is one of the row's. */
 bool schema_allows_codec(const struct schema_row *row, enum handler_codec codec);
+
+/* The row of type VALUE_SETTINGS whose section is SECTION, or NULL. */
+const struct schema_row *schema_settings(const char *section);
 
 /* Whether it takes several values. */
 bool schema_is_list(const struct schema_row *row);

@@ -3,6 +3,7 @@
 #include "config/framings.h"
 #include "config/report.h"
 #include "config/schema.h"
+#include "config/settings.h"
 #include "nearest.h"
 
 #include <stdio.h>
@@ -65,6 +66,11 @@ void syntax_report_unknown(struct report *report, const struct place *place, con
     char hint[SCHEMA_NAME_SIZE * 2] = "";
     size_t used = 0;
 
+    if (schema_settings(section)) {
+        report_add(report, place, "%s: found \"%s\", allowed: %s", section,
+                   report_quote(name, quoted), SETTINGS_ALLOWED);
+        return;
+    }
     framed_nearest_init(&nearest, name);
     for (size_t n = 0; (known = nth_name(where, n)); n++) {
         framed_nearest_consider(&nearest, known);

@@ -3,6 +3,7 @@
 #include "config/bytes.h"
 #include "config/listen.h"
 #include "config/report.h"
+#include "config/settings.h"
 #include "config/units.h"
 
 #include <errno.h>
@@ -344,6 +345,7 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_ADDRESSES] = {"ADDRESS", parse_address, print_addresses,
                          "tcp:HOST:PORT, unix:PATH, unix:@NAME, fd:NAME"},
     [VALUE_COMMAND] = {"WORD", parse_command, print_command, "a program and its arguments"},
+    [VALUE_SETTINGS] = {"NAME=VALUE", settings_parse, settings_print, SETTINGS_ALLOWED},
 };
 
 int value_parse(const struct schema_row *row, const char *text, void *base,

@@ -125,7 +125,6 @@ int program_start(struct program *program, char *error, size_t size)
 {
     oom_init(&program->oom);
     signal(SIGPIPE, SIG_IGN); /* a handler that has gone is an error of write(2) */
-    setenv("PYTHONUNBUFFERED", "1", 0);
     return start(program, error, size);
 }
 

@@ -8,6 +8,7 @@
 #include "base/points.h"
 #include "base/proctitle.h"
 #include "config/config.h"
+#include "handler/environment.h"
 #include "ipc/record.h"
 
 #include <errno.h>
@@ -21,17 +22,6 @@
 /* How often, and how long apart, it tries to publish its last counters. */
 #define LAST_WORDS_TRIES 20
 #define LAST_WORDS_NS 100000
-
-/* Nor is the master's line to systemd anybody else's, least of all a handler's. */
-static void forget_systemd(void)
-{
-    static const char *const names[] = {"NOTIFY_SOCKET",  "WATCHDOG_PID", "WATCHDOG_USEC",
-                                        "LISTEN_PID",     "LISTEN_FDS",   "LISTEN_FDNAMES",
-                                        "JOURNAL_STREAM", "INVOCATION_ID"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        unsetenv(names[i]);
-}
 
 static void group_changed(void *context, pid_t group)
 {
@@ -83,8 +73,9 @@ static int set_up(struct worker *worker, char *error, size_t size)
     /* The master's log is still that of the configuration before. */
     log_change(&settings);
     identity_renounce();
-    forget_systemd();
-    result = role_close_foreign(start);
+    result = environment_adopt(worker->service);
+    if (result == 0)
+        result = role_close_foreign(start);
     descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);

@@ -267,6 +267,7 @@ START_TEST(limits_and_environment_stay)
 {
     daemon_prepare_with(little_descriptors);
     daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+                 "environment { FROM_BEFORE = \"${FROM_BEFORE}\" }\n"
                  "handler { command = {\"sh\", \"-c\", \"while read -r line; do echo "
                  "$(ulimit -n) $(printenv FROM_BEFORE FRAMED_HANDOVER); done\"} } }\n");
     client_once("unix:$DIR/x.sock", "line", "what", "200 kept");

@@ -160,7 +160,8 @@ static bool begins_a_line(const char *text, const char *key)
     for (; *text != '\0'; text += strcspn(text, "\n"), text += *text == '\n') {
         const char *word = text + strspn(text, " ");
 
-        if (strncmp(word, key, length) == 0 && strncmp(word + length, " = ", 3) == 0)
+        if (strncmp(word, key, length) == 0 &&
+            (strncmp(word + length, " = ", 3) == 0 || strncmp(word + length, " {", 2) == 0))
             return true;
     }
     return false;
