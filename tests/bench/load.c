@@ -1,9 +1,10 @@
 /*
- * A load of messages with a 4-byte length, in a closed loop: a process a connection keeps DEPTH
- * messages of SIZE bytes under way, and verifies each reply to be the message that was sent.
+ * A load of messages with a 4-byte length, or of lines, in a closed loop: a process a connection
+ * keeps DEPTH messages of SIZE bytes under way, and verifies each reply to be the message that was
+ * sent.
  *
- *     load ADDRESS CONNECTIONS DEPTH SIZE SECONDS             prints messages a second
- *     load ADDRESS CONNECTIONS connect SIZE SECONDS           a new connection for each message
+ *     load ADDRESS CONNECTIONS DEPTH SIZE SECONDS [line]      prints messages a second
+ *     load ADDRESS CONNECTIONS connect SIZE SECONDS [line]    a new connection for each message
  */
 #include <framed/address.h>
 #include <framed/byteorder.h>
@@ -21,12 +22,14 @@
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)64 * 1024)
+#define NUMBER_SIZE 8
 
 static volatile sig_atomic_t over;
 
 struct client {
     int fd;
-    size_t frame; /* bytes of a message with its length */
+    size_t frame; /* bytes of a message with its length, or its line feed */
+    size_t head;  /* those of its length */
     size_t depth;
     uint8_t *out; /* room for DEPTH frames; bytes out_start..out_end wait to be sent */
     size_t out_start;
@@ -44,18 +47,24 @@ static void stop(int signal_number)
     over = 1;
 }
 
-static void client_init(struct client *client, size_t depth, size_t size)
+static void client_init(struct client *client, size_t depth, size_t size, bool lines)
 {
-    *client = (struct client){.fd = -1, .frame = size + 4, .depth = depth};
+    *client = (struct client){.fd = -1, .depth = depth};
+    client->head = lines ? 0 : 4;
+    client->frame = client->head + size + (lines ? 1 : 0);
     client->in_size = client->frame + READ_SIZE;
     client->out = malloc(depth * client->frame);
     client->in = malloc(client->in_size);
     if (!client->out || !client->in)
         errx(1, "no memory");
     for (size_t i = 0; i < depth * client->frame; i++)
-        client->out[i] = (uint8_t)(i % client->frame * 7);
-    for (size_t i = 0; i < depth; i++)
-        framed_put_u32be(client->out + i * client->frame, (uint32_t)size);
+        client->out[i] = (uint8_t)('a' + i % client->frame % 26);
+    for (size_t i = 0; i < depth; i++) {
+        if (lines)
+            client->out[(i + 1) * client->frame - 1] = '\n';
+        else
+            framed_put_u32be(client->out + i * client->frame, (uint32_t)size);
+    }
 }
 
 static void client_connect(struct client *client, const struct framed_address *address)
@@ -66,11 +75,19 @@ static void client_connect(struct client *client, const struct framed_address *a
         errx(1, "%s", error);
 }
 
-/* Frame number N stands at place N % depth, and carries N in its first bytes: a reply that belongs
- * to another message is found. */
+/* Frame number N stands at place N % depth, and carries N in its first bytes, as letters: a reply
+ * that belongs to another message is found. */
 static uint8_t *frame_of(const struct client *client, uint64_t number)
 {
     return client->out + number % client->depth * client->frame;
+}
+
+static void client_number(const struct client *client, uint64_t number)
+{
+    uint8_t *letters = frame_of(client, number) + client->head;
+
+    for (int i = 0; i < NUMBER_SIZE; i++, number >>= 4)
+        letters[i] = (uint8_t)('A' + (number & 15));
 }
 
 static void client_queue(struct client *client)
@@ -79,8 +96,8 @@ static void client_queue(struct client *client)
         client->out_start = client->out_end = 0;
     while (client->sent - client->answered < client->depth &&
            client->out_end < client->depth * client->frame) {
-        if (client->frame >= 12)
-            framed_put_u64be(frame_of(client, client->sent) + 4, client->sent);
+        if (client->frame > client->head + NUMBER_SIZE)
+            client_number(client, client->sent);
         client->out_end += client->frame;
         client->sent++;
     }
@@ -137,22 +154,21 @@ static void client_run(struct client *client, uint64_t until)
     }
 }
 
-static uint64_t run(const struct framed_address *address, size_t depth, size_t size, bool connects)
+static uint64_t run(struct client *client, const struct framed_address *address, bool connects)
 {
-    struct client client;
-    client_init(&client, depth, size);
     do {
-        client_connect(&client, address);
-        client_run(&client, connects ? client.answered + 1 : UINT64_MAX);
-        close(client.fd);
+        client_connect(client, address);
+        client_run(client, connects ? client->answered + 1 : UINT64_MAX);
+        close(client->fd);
     } while (!over);
-    return client.answered;
+    return client->answered;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
-        errx(2, "usage: load ADDRESS CONNECTIONS DEPTH|connect SIZE SECONDS");
+    bool lines = argc == 7 && strcmp(argv[6], "line") == 0;
+    if (argc != 6 && !lines)
+        errx(2, "usage: load ADDRESS CONNECTIONS DEPTH|connect SIZE SECONDS [line]");
     struct framed_address address;
     char error[256];
     if (framed_address_parse(argv[1], &address, error, sizeof(error)) < 0)
@@ -172,7 +188,9 @@ int main(int argc, char **argv)
         if (fork() == 0) {
             sigaction(SIGALRM, &(struct sigaction){.sa_handler = stop}, NULL);
             setitimer(ITIMER_REAL, &timer, NULL);
-            answered[i] = run(&address, depth, size, connects);
+            struct client client;
+            client_init(&client, depth, size, lines);
+            answered[i] = run(&client, &address, connects);
             _exit(0);
         }
     }
