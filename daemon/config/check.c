@@ -283,6 +283,19 @@ static int find_in_path(const char *program, const char *path)
     }
 }
 
+/* With `unbuffer = stdbuf` that is what is run. */
+static void check_stdbuf(const struct service_config *service, struct report *report)
+{
+    const struct place place = service_place(service, schema_row(KEY_UNBUFFER));
+    int result = service->handler.unbuffer == UNBUFFER_STDBUF
+                     ? find_in_path("stdbuf", config_search_path(service))
+                     : 0;
+
+    if (result < 0)
+        report_status(report, result, &place,
+                      "found stdbuf, a program which is not in PATH, allowed here: pty, no");
+}
+
 static void check_handler_file(const struct service_config *service, struct report *report)
 {
     const struct handler_config *handler = &service->handler;
@@ -329,6 +342,8 @@ int config_check_files(const struct config *config, char *error, size_t size)
 
         if (type == HANDLER_MODULE || type == HANDLER_COMMAND)
             check_handler_file(&config->services[i], &report);
+        if (type == HANDLER_COMMAND)
+            check_stdbuf(&config->services[i], &report);
     }
     return report_close(&report);
 }

@@ -37,6 +37,11 @@ enum handler_reply {
     REPLY_YES,
     REPLY_NONE
 };
+enum handler_unbuffer {
+    UNBUFFER_NO,
+    UNBUFFER_STDBUF,
+    UNBUFFER_PTY
+};
 
 enum workers_mode {
     WORKERS_STATIC,
@@ -68,6 +73,7 @@ struct handler_config {
     char **command; /* argument vector, ended by NULL */
     enum handler_codec codec;
     enum handler_reply reply;
+    enum handler_unbuffer unbuffer;
     uint64_t window; /* with the codec record: requests in flight */
     uint64_t
         settle_ms;    /* one of the others that lives this long has started, if there is no probe */

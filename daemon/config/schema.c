@@ -42,6 +42,13 @@ static const struct schema_word replies[] = {
     {NULL, 0},
 };
 
+static const struct schema_word unbuffers[] = {
+    {"no", UNBUFFER_NO},
+    {"stdbuf", UNBUFFER_STDBUF},
+    {"pty", UNBUFFER_PTY},
+    {NULL, 0},
+};
+
 static const struct schema_word modes[] = {
     {"static", WORKERS_STATIC},
     {"dynamic", WORKERS_DYNAMIC},
@@ -60,6 +67,7 @@ _Static_assert(sizeof(enum log_format) == sizeof(int), "enum log_format");
 _Static_assert(sizeof(enum handler_builtin) == sizeof(int), "enum handler_builtin");
 _Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
 _Static_assert(sizeof(enum handler_reply) == sizeof(int), "enum handler_reply");
+_Static_assert(sizeof(enum handler_unbuffer) == sizeof(int), "enum handler_unbuffer");
 _Static_assert(sizeof(enum workers_mode) == sizeof(int), "enum workers_mode");
 _Static_assert(sizeof(enum overload_mode) == sizeof(int), "enum overload_mode");
 
@@ -123,6 +131,9 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_REPLY] = {SECTION_HANDLER, VALUE_WORD, "reply", .only = HANDLER_COMMAND,
                    IN_SERVICE(handler.reply), .initial = "yes", .words = replies,
                    .text = "whether the program answers messages"},
+    [KEY_UNBUFFER] = {SECTION_HANDLER, VALUE_WORD, "unbuffer", .only = HANDLER_COMMAND,
+                      IN_SERVICE(handler.unbuffer), .initial = "no", .words = unbuffers,
+                      .text = "how a program is made to write its replies at once"},
     [KEY_WINDOW] = {SECTION_HANDLER, VALUE_COUNT, "window", .only = HANDLER_COMMAND,
                     .codecs = 1U << CODEC_RECORD, IN_SERVICE(handler.window), .initial = "32",
                     RANGE(1, WINDOW_MAX), .text = "requests in flight, with the codec record"},

@@ -47,6 +47,7 @@ enum schema_key {
     KEY_COMMAND,
     KEY_CODEC,
     KEY_REPLY,
+    KEY_UNBUFFER,
     KEY_WINDOW,
     KEY_SETTLE,
     KEY_PROBE,

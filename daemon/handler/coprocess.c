@@ -1,9 +1,11 @@
 #include "handler/coprocess.h"
 
 #include "base/clock.h"
+#include "handler/unbuffer.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,14 +41,24 @@ void coprocess_trim(struct coprocess *coprocess)
         coprocess_deinit(coprocess);
 }
 
-int coprocess_start(struct coprocess *coprocess, char *const *argv, char *error, size_t size)
+int coprocess_start(struct coprocess *coprocess, const struct handler_config *handler, char *error,
+                    size_t size)
 {
+    char **words = unbuffer_words(handler);
+    int result = -ENOMEM;
+
     coprocess_forget(coprocess);
     stderr_log_init(&coprocess->errors);
     coprocess->used = coprocess->answered = false;
     coprocess->received = 0;
     coprocess->reason = NULL;
-    return process_start(&coprocess->process, argv, error, size);
+    if (words)
+        result = process_start(&coprocess->process, words, handler->unbuffer == UNBUFFER_PTY, error,
+                               size);
+    else
+        snprintf(error, size, "no memory for the command");
+    free(words);
+    return result;
 }
 
 /* One read; closes our end when there is nothing more to come. Whether there was something. */

@@ -60,8 +60,9 @@ enum coprocess_sight {
 /* Nothing runs; CODEC is borrowed. */
 void coprocess_init(struct coprocess *coprocess, const struct codec *codec);
 
-/* Starts ARGV. 0, or a negative errno with a message in ERROR. */
-int coprocess_start(struct coprocess *coprocess, char *const *argv, char *error, size_t size);
+/* Starts HANDLER's command. 0, or a negative errno with a message in ERROR. */
+int coprocess_start(struct coprocess *coprocess, const struct handler_config *handler, char *error,
+                    size_t size);
 
 /* Kills and reaps what is left of the process and its group; see process_finish(). */
 void coprocess_finish(struct coprocess *coprocess, char status[PROCESS_STATUS_SIZE]);

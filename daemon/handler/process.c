@@ -1,6 +1,7 @@
 #include "handler/process.h"
 
 #include "base/log.h"
+#include "handler/unbuffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +151,8 @@ static void explain(const char *program, int failure, char *error, size_t size)
     snprintf(error, size, "cannot start \"%s\": %s", program, why);
 }
 
-int process_start(struct process *process, char *const *argv, char *error, size_t size)
+int process_start(struct process *process, char *const *argv, bool terminal, char *error,
+                  size_t size)
 {
     struct launch launch = {.argv = argv, .ends = {-1, -1, -1}, .parent = getpid()};
     int result;
@@ -158,7 +160,8 @@ int process_start(struct process *process, char *const *argv, char *error, size_
     process_init(process);
     result = open_pipe(&process->input_fd, &launch.ends[0], true);
     if (result == 0)
-        result = open_pipe(&process->output_fd, &launch.ends[1], false);
+        result = terminal ? unbuffer_open_terminal(&process->output_fd, &launch.ends[1])
+                          : open_pipe(&process->output_fd, &launch.ends[1], false);
     if (result == 0)
         result = open_pipe(&process->error_fd, &launch.ends[2], false);
     if (result == 0)

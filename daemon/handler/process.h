@@ -24,10 +24,12 @@ void process_init(struct process *process);
 
 /*
  * Starts ARGV (looked up in PATH) in a process group of its own. It sees descriptors 0, 1 and 2,
- * three pipes, and no other; signals are as after boot; it dies with us. 0, or a negative errno
- * with a message in ERROR: nothing runs then.
+ * three pipes (or, with TERMINAL, a raw terminal as its standard output), and no other; signals are
+ * as after boot; it dies with us. 0, or a negative errno with a message in ERROR: nothing runs
+ * then.
  */
-int process_start(struct process *process, char *const *argv, char *error, size_t size);
+int process_start(struct process *process, char *const *argv, bool terminal, char *error,
+                  size_t size);
 
 /* Waits at most TIMEOUT_MS for its end, which leaves a zombie. */
 bool process_ended(const struct process *process, int timeout_ms);

@@ -111,7 +111,8 @@ void program_discard(struct program *program, enum handler_outcome outcome, cons
 
 static int start(struct program *program, char *error, size_t size)
 {
-    int result = coprocess_start(&program->coprocess, arguments(program), error, size);
+    int result =
+        coprocess_start(&program->coprocess, &program->host->service->handler, error, size);
 
     program->started_ms = clock_ms();
     if (result < 0)
@@ -125,6 +126,8 @@ int program_start(struct program *program, char *error, size_t size)
 {
     oom_init(&program->oom);
     signal(SIGPIPE, SIG_IGN); /* a handler that has gone is an error of write(2) */
+    if (program->host->service->handler.unbuffer == UNBUFFER_PTY)
+        setenv("NO_COLOR", "1", 0); /* there is a terminal, and nobody who looks */
     return start(program, error, size);
 }
 
