@@ -120,13 +120,14 @@ struct limits_config {
 
 /* `deadlines { }`, in milliseconds; 0 (written `off`) is none, where the schema allows it */
 struct deadlines_config {
-    uint64_t idle_ms;         /* between messages */
-    uint64_t frame_ms;        /* first byte to complete message */
-    uint64_t request_ms;      /* in the handler */
-    uint64_t write_ms;        /* replies taken by the peer */
-    uint64_t start_ms;        /* fork to READY */
-    uint64_t drain_ms;        /* asked to leave to gone */
-    uint64_t linger_ms;       /* closed by us to closed by the peer */
+    uint64_t idle_ms;    /* between messages */
+    uint64_t frame_ms;   /* first byte to complete message */
+    uint64_t request_ms; /* in the handler */
+    uint64_t write_ms;   /* replies taken by the peer */
+    uint64_t start_ms;   /* fork to READY */
+    uint64_t drain_ms;   /* asked to leave to gone */
+    uint64_t grace_ms;   /* a program that is to end, before SIGTERM, and again before SIGKILL */
+    uint64_t linger_ms;  /* closed by us to closed by the peer */
     uint64_t slow_request_ms; /* longer in the handler is worth a line in the log */
 };
 

@@ -8,6 +8,7 @@
 
 /* Longer deadlines do not fit the milliseconds of poll(2). */
 #define TIME_MAX_MS (UINT64_C(500) * 3600 * 1000)
+#define GRACE_MAX_MS (UINT64_C(3600) * 1000)
 #define WORKERS_MAX 1024
 #define WINDOW_MAX 1024
 #define MIB (UINT64_C(1) << 20)
@@ -198,6 +199,9 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_DRAIN] = {SECTION_DEADLINES, VALUE_TIME, "drain", IN_SERVICE(deadlines.drain_ms),
                    .initial = "30s", RANGE(1, TIME_MAX_MS),
                    .text = "a worker that was asked to leave is gone"},
+    [KEY_GRACE] = {SECTION_DEADLINES, VALUE_TIME, "grace", IN_SERVICE(deadlines.grace_ms),
+                   .initial = "1s", RANGE(1, GRACE_MAX_MS),
+                   .text = "a program that is to end does, before SIGTERM and before SIGKILL"},
     [KEY_LINGER] = {SECTION_DEADLINES, VALUE_TIME, "linger", IN_SERVICE(deadlines.linger_ms),
                     .initial = "1s", RANGE(1, TIME_MAX_MS),
                     .text = "the client closes after we did"},

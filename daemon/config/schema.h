@@ -70,6 +70,7 @@ enum schema_key {
     KEY_WRITE,
     KEY_START,
     KEY_DRAIN,
+    KEY_GRACE,
     KEY_LINGER,
     KEY_SLOW_REQUEST,
     KEY_COUNT

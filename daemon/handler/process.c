@@ -1,6 +1,8 @@
 #include "handler/process.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "handler/leftovers.h"
 #include "handler/unbuffer.h"
 
 #include <errno.h>
@@ -117,6 +119,8 @@ static int launch_child(struct launch *launch, struct process *process)
     pid = clone(child, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, launch,
                 &process->pid_fd);
     failure = pid < 0 ? errno : launch->failure;
+    if (!failure)
+        leftovers_spare(pid);
     sigprocmask(SIG_SETMASK, &before, NULL);
     munmap(stack, size);
     if (pid > 0 && failure)
@@ -178,8 +182,13 @@ int process_start(struct process *process, char *const *argv, bool terminal, cha
 bool process_ended(const struct process *process, int timeout_ms)
 {
     struct pollfd ended = {.fd = process->pid_fd, .events = POLLIN};
+    uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
+    int result;
 
-    return poll(&ended, 1, timeout_ms) > 0;
+    /* Signals come just then: its end is one. */
+    while ((result = poll(&ended, 1, timeout_ms)) < 0 && errno == EINTR)
+        timeout_ms = clock_left_ms(until_ms, clock_ms());
+    return result > 0;
 }
 
 void process_signal(const struct process *process, int signal)
@@ -200,10 +209,12 @@ static void describe(int status, char text[PROCESS_STATUS_SIZE])
 
 /*
  * The group is killed before the process is reaped, even one that has ended: as long as its zombie
- * is there, nobody else can be given its number.
+ * is there, nobody else can be given its number. Only then those who left the group: some of them
+ * come to us no sooner.
  */
 void process_finish(struct process *process, char status[PROCESS_STATUS_SIZE])
 {
+    pid_t group = process->pid;
     bool by_itself;
     int code = 0;
 
@@ -212,10 +223,11 @@ void process_finish(struct process *process, char status[PROCESS_STATUS_SIZE])
         return;
     by_itself = process_ended(process, 0);
     process_signal(process, SIGKILL);
-    while (!process_ended(process, REAP_MS) && errno == EINTR)
-        ;
+    process_ended(process, REAP_MS);
     if (waitpid(process->pid, &code, WNOHANG) == process->pid && by_itself)
         describe(code, status);
+    leftovers_spare(0);
     close_all(process);
     process->pid = 0;
+    leftovers_end(group);
 }

@@ -1,6 +1,6 @@
 /*
- * A co-process: its start, and its end together with its whole process group. Knows nothing of
- * messages.
+ * A co-process: its start, and its end together with its whole process group and whatever has left
+ * that. Knows nothing of messages.
  */
 #ifndef FRAMED_HANDLER_PROCESS_H
 #define FRAMED_HANDLER_PROCESS_H
@@ -41,9 +41,9 @@ void process_signal(const struct process *process, int signal);
 void process_close(int *fd);
 
 /*
- * Kills whatever is left of the group, reaps the process and closes the pipes. Tells in STATUS how
- * it ended by itself, such as "exit status 1" or "SIGSEGV"; empty when it had to be killed.
- * Harmless when none runs.
+ * Kills whatever is left of the group and of its descendants (leftovers.h), reaps the process and
+ * closes the pipes. Tells in STATUS how it ended by itself, such as "exit status 1" or "SIGSEGV";
+ * empty when it had to be killed. Harmless when none runs.
  */
 void process_finish(struct process *process, char status[PROCESS_STATUS_SIZE]);
 

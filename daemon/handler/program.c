@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "handler/leftovers.h"
 #include "handler/printable.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #define RESTART_MAX_MS 5000U
 /* Bytes of unwanted output that are quoted. */
 #define QUOTE_MAX 64
-/* From SIGTERM to SIGKILL. */
-#define TERM_MS 200U
 #define LOGS_PER_SECOND 10
 
 #define BUFFERING_HINT                                                                             \
@@ -181,10 +180,10 @@ int program_explain_start(struct program *program, const char *what, char *error
     return -ECHILD;
 }
 
-/* Waits for the end of the process; its last output is of no interest, but must not hold it up. */
-static bool wait_for_end(struct coprocess *coprocess, unsigned timeout_ms)
+/* Waits for the end of the process until UNTIL_MS; its last output is of no interest, but must not
+ * hold it up. */
+static bool wait_for_end(struct coprocess *coprocess, uint64_t until_ms)
 {
-    uint64_t until = clock_ms() + timeout_ms;
     bool silent = false;
 
     while (!process_ended(&coprocess->process, 0)) {
@@ -193,10 +192,25 @@ static bool wait_for_end(struct coprocess *coprocess, unsigned timeout_ms)
             process_close(&coprocess->process.output_fd);
             silent = true;
         }
-        if (coprocess_wait(coprocess, false, until, UINT64_MAX) == COPROCESS_LATE)
+        if (coprocess_wait(coprocess, false, until_ms, UINT64_MAX) == COPROCESS_LATE)
             return false;
     }
     return true;
+}
+
+/* The rungs between the end of its input and SIGKILL: GRACE_MS for the program to end by itself,
+ * and as long again once it, and whatever it leaves, has got SIGTERM. */
+static void climb(struct coprocess *coprocess, unsigned grace_ms)
+{
+    bool ended = wait_for_end(coprocess, clock_ms() + grace_ms);
+    uint64_t until_ms = clock_ms() + grace_ms;
+
+    if (!ended) {
+        process_signal(&coprocess->process, SIGTERM);
+        ended = wait_for_end(coprocess, until_ms);
+    }
+    if (ended)
+        leftovers_ask(until_ms);
 }
 
 void program_stop(struct program *program, unsigned grace_ms)
@@ -208,10 +222,8 @@ void program_stop(struct program *program, unsigned grace_ms)
     coprocess->leave_by_ms = 0; /* the grace is what counts now */
     if (program_runs(program)) {
         process_close(&coprocess->process.input_fd);
-        if (grace_ms > 0 && !wait_for_end(coprocess, grace_ms)) {
-            process_signal(&coprocess->process, SIGTERM);
-            wait_for_end(coprocess, grace_ms < TERM_MS ? grace_ms : TERM_MS);
-        }
+        if (grace_ms > 0)
+            climb(coprocess, grace_ms);
         coprocess_finish(coprocess, status);
         program_announce(program);
     }

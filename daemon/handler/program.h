@@ -51,7 +51,8 @@ void program_discard(struct program *program, enum handler_outcome outcome, cons
  * has ended. -ECHILD. */
 int program_explain_start(struct program *program, const char *what, char *error, size_t size);
 
-/* Closes its stdin and waits for its end for GRACE_MS, then SIGTERM, then SIGKILL; frees all. */
+/* Closes its stdin and waits for its end for GRACE_MS, then SIGTERM and as long again, then
+ * SIGKILL; without GRACE_MS SIGKILL at once. Nothing that it has started is left. Frees all. */
 void program_stop(struct program *program, unsigned grace_ms);
 
 #endif

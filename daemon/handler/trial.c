@@ -56,7 +56,8 @@ static enum coprocess_sight look(struct coprocess *coprocess, const struct handl
     return COPROCESS_QUIET;
 }
 
-/* A program has started when it has lived for some time, and kept quiet. */
+/* A program has started when it has lived for some time, and kept quiet; or when its worker has to
+ * leave, for which it need not have. */
 static int settle(struct coprocess *coprocess, const struct handler_host *host, char *error,
                   size_t size)
 {
@@ -67,8 +68,8 @@ static int settle(struct coprocess *coprocess, const struct handler_host *host, 
         sight = look(coprocess, host);
         if (sight == COPROCESS_QUIET)
             sight = coprocess_wait(coprocess, false, until, UINT64_MAX);
-    } while (sight == COPROCESS_QUIET);
-    if (sight == COPROCESS_LATE)
+    } while (sight == COPROCESS_QUIET && !coprocess->leave_by_ms);
+    if (sight == COPROCESS_LATE || sight == COPROCESS_QUIET)
         return 0;
     if (sight == COPROCESS_OUTPUT)
         return explain_output(coprocess, host, error, size);

@@ -31,6 +31,7 @@ struct worker_start {
     size_t listener_count;
     struct gate *const *gates; /* one for each listener */
     uint64_t max_requests;     /* this worker's own, near the service's; 0: without end */
+    uint64_t mark;             /* of it and all that it starts (base/kin.h) */
     pid_t master;
     rlim_t file_limit; /* as framed was started with */
 };

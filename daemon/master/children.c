@@ -174,6 +174,7 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .listener_count = service->listener_count,
         .gates = service->gates,
         .max_requests = pool_jitter(service->config->workers.max_requests, child->generation),
+        .mark = orphans_mark(child->master, child->generation),
         .master = master,
         .file_limit = child->master->file_limit,
     };

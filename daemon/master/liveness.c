@@ -18,7 +18,7 @@ static uint64_t start_ms(const struct deadlines_config *config)
 
 static uint64_t drain_ms(const struct deadlines_config *config)
 {
-    return config->drain_ms;
+    return config->drain_ms + 2 * config->grace_ms;
 }
 
 static uint64_t stopped_ms(const struct deadlines_config *config)

@@ -150,7 +150,8 @@ void master_reopen_logs(struct master *master)
 static bool has_company(const struct master *master)
 {
     return master->generations || upgrade_is_under_way(&master->upgrade) ||
-           (!master->at_once && inherit_is_old_there(&master->inheritance));
+           (!master->at_once && inherit_is_old_there(&master->inheritance)) ||
+           orphans_remain(master);
 }
 
 static void run(struct master *master)
@@ -164,6 +165,8 @@ static void run(struct master *master)
         wake = clock_earlier(wake, control_check(&master->control, now));
         wake = clock_earlier(wake, notify_check(master, now));
         wake = clock_earlier(wake, upgrade_check(master, now));
+        if (master->stopping)
+            wake = clock_earlier(wake, master->orphans_until_ms);
         loop_wait(&master->loop, wake ? clock_left_ms(wake, clock_ms()) : -1);
         children_forgive(master, wake, clock_ms());
         generation_collect(master);
@@ -213,7 +216,9 @@ static int make_tools(struct master *master)
     if (!master->slots || !master->children)
         return -ENOMEM;
     master->diag_fd = depth_open();
-    result = loop_init(&master->loop);
+    result = orphans_init(master);
+    if (result == 0)
+        result = loop_init(&master->loop);
     return result < 0 ? result : watch_signals(master);
 }
 

@@ -5,6 +5,7 @@
  *   master.c       life, loop, signals          reload.c     from the wish to the result
  *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
  *   children.c     processes: fork, talk        reaper.c     their end
+ *   orphans.c      what they leave behind
  *   pool.c         how many workers, pure       scaling.c    and what it takes
  *   liveness.c     whom to give up, pure        deadlines.c  and how
  *   queue.c        how long clients wait, pure  overload.c   and what is done about it
@@ -157,6 +158,8 @@ struct master {
     char *pid_file;    /* its path */
     struct identity identity;
     struct oom oom;
+    uint64_t mark;             /* what the marks of all our workers begin with (base/kin.h) */
+    uint64_t orphans_until_ms; /* until then we wait for what dead workers left; 0: nothing */
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */
     unsigned slots_used;     /* no child at or above this slot */
@@ -292,6 +295,18 @@ void children_reap(struct master *master);
 /* Lets the workers of TOTALS' service (NULL: all) look at their listeners: somebody who is gone may
  * have been woken for a connection, and nobody else. */
 void children_wake(struct master *master, const struct totals *totals);
+
+/* orphans.c */
+
+/* Takes in whatever dead workers leave. 0 or a negative errno. */
+int orphans_init(struct master *master);
+/* The mark of the worker with this GENERATION, and of what it starts. */
+uint64_t orphans_mark(const struct master *master, uint64_t generation);
+/* A worker has ended, or something that one has left: kills what is left of those that are no more,
+ * and nothing else. Those that it has started are told of when it ends. */
+void orphans_end(struct master *master);
+/* Whether some are dying, and need not be given up yet. */
+bool orphans_remain(const struct master *master);
 
 /* orders.c */
 

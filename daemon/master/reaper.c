@@ -222,20 +222,25 @@ static struct child *find_pid(const struct master *master, pid_t pid)
 
 void children_reap(struct master *master)
 {
+    bool ended = false;
     int status;
     pid_t pid;
 
-    /* Also what is not ours: as process 1 of a container we inherit orphans. */
+    /* Also what is not ours: we inherit orphans. */
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
         struct child *child = find_pid(master, pid);
 
-        if (!child)
-            continue;
         if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
-            child->stopped_ms = WIFSTOPPED(status) ? clock_ms() : 0;
+            if (child)
+                child->stopped_ms = WIFSTOPPED(status) ? clock_ms() : 0;
             continue;
         }
+        ended = true;
+        if (!child)
+            continue;
         child_listen(child, INT32_MAX); /* its last words; nobody writes any more */
         bury(master, child, status);
     }
+    if (ended)
+        orphans_end(master);
 }

@@ -107,7 +107,9 @@ int worker_control_init(struct worker *worker)
     if (result < 0)
         return result;
     master = worker->start->master;
-    drain_ms = (unsigned)worker->service->deadlines.drain_ms;
+    /* and what its handler's program gets to leave */
+    drain_ms =
+        (unsigned)(worker->service->deadlines.drain_ms + 2 * worker->service->deadlines.grace_ms);
     set_signals();
     if (prctl(PR_SET_PDEATHSIG, WORKER_SIGNAL_POKE, 0, 0, 0) < 0)
         return -errno;

@@ -4,11 +4,13 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/identity.h"
+#include "base/kin.h"
 #include "base/log.h"
 #include "base/points.h"
 #include "base/proctitle.h"
 #include "config/config.h"
 #include "handler/environment.h"
+#include "handler/leftovers.h"
 #include "ipc/record.h"
 
 #include <errno.h>
@@ -17,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a handler's process gets to leave by itself, when there is no hurry. */
-#define HANDLER_GRACE_MS 1000
 /* How often, and how long apart, it tries to publish its last counters. */
 #define LAST_WORDS_TRIES 20
 #define LAST_WORDS_NS 100000
@@ -72,6 +72,7 @@ static int set_up(struct worker *worker, char *error, size_t size)
     log_set_identity(worker->service->name, (int)start->slot);
     /* The master's log is still that of the configuration before. */
     log_change(&settings);
+    kin_mark(start->mark);
     identity_renounce();
     result = environment_adopt(worker->service);
     if (result == 0)
@@ -79,6 +80,9 @@ static int set_up(struct worker *worker, char *error, size_t size)
     descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);
+    /* A module's children are its own. */
+    if (result == 0 && worker->service->handler.type == HANDLER_COMMAND)
+        result = leftovers_expect();
     if (result == 0)
         result = framed_conn_init(&worker->conn, worker->service->framing,
                                   worker->service->reply_framing);
@@ -101,7 +105,8 @@ static void leave(struct worker *worker, int status)
         worker_publish(worker);
     }
     if (worker->handler && worker->handler->ops->stop)
-        worker->handler->ops->stop(worker->handler, worker->stopping ? 0 : HANDLER_GRACE_MS);
+        worker->handler->ops->stop(
+            worker->handler, worker->stopping ? 0 : (unsigned)worker->service->deadlines.grace_ms);
     _exit(status);
 }
 

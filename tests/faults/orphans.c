@@ -135,5 +135,37 @@ START_TEST(busy_one_leaves_the_place_to_the_next)
 }
 END_TEST
 
+/* Nobody waits for one that is not ready yet, nor for what it starts. */
+static void leaves_while_it_starts(const char *command, const char *more)
+{
+    const char *const arguments[] = {"-c", "$DIR/framed.conf", NULL};
+    char config[512];
+    pid_t pids[8];
+
+    snprintf(config, sizeof(config),
+             "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+             "handler { command = {%s} %s } deadlines { drain = 60s start = 60s } }\n",
+             command, more);
+    daemon_configure(config);
+    daemon_launch(arguments, -1);
+    ck_assert(UNTIL(process_children(daemon_pid(), pids, 8) == 1 &&
+                    process_children(pids[0], pids, 8) == 1));
+    kill_master();
+    daemon_check_gone();
+}
+
+START_TEST(one_that_settles)
+{
+    leaves_while_it_starts("\"$HANDLERS/scripted\"", "settle = 50s");
+}
+END_TEST
+
+START_TEST(one_that_is_not_ready)
+{
+    leaves_while_it_starts("\"/bin/sleep\", \"60\"", "codec = record");
+}
+END_TEST
+
 SUITE("orphans", idle_client_of_a_command, idle_client_of_a_builtin, silent_client_of_a_command,
-      silent_client_of_a_builtin, busy_one_leaves_the_place_to_the_next)
+      silent_client_of_a_builtin, one_that_settles, one_that_is_not_ready,
+      busy_one_leaves_the_place_to_the_next)

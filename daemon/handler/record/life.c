@@ -134,9 +134,9 @@ static int await_ready(struct record_handler *record, char *error, size_t size)
             return 0;
         if (sight == COPROCESS_QUIET)
             sight = coprocess_wait(coprocess, false, until, UINT64_MAX);
+        if (sight != COPROCESS_ENDED && coprocess->leave_by_ms)
+            return 0; /* whoever leaves need not be ready */
     }
-    if (sight == COPROCESS_LATE && coprocess->leave_by_ms)
-        return 0; /* whoever leaves need not be ready */
     return explain(record, sight, outcome, error, size);
 }
 
