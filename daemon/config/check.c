@@ -296,6 +296,37 @@ static void check_stdbuf(const struct service_config *service, struct report *re
                       "found stdbuf, a program which is not in PATH, allowed here: pty, no");
 }
 
+/* With a slash in it, a program is looked for from the directory on. */
+static int check_from(const char *directory, const char *file, int mode)
+{
+    char *path;
+    int result;
+
+    if (file[0] == '/' || !directory)
+        return check_file(file, mode);
+    if (asprintf(&path, "%s/%s", directory, file) < 0)
+        return -ENOMEM;
+    result = check_file(path, mode);
+    free(path);
+    return result;
+}
+
+static void check_directory(const struct service_config *service, struct report *report)
+{
+    const struct place place = service_place(service, schema_row(KEY_DIRECTORY));
+    const char *directory = service->process.directory;
+    char quoted[REPORT_QUOTED_SIZE];
+    struct stat about;
+    int result;
+
+    if (!directory)
+        return;
+    result = stat(directory, &about) < 0 ? -errno : S_ISDIR(about.st_mode) ? 0 : -ENOTDIR;
+    if (result < 0)
+        report_status(report, result, &place, "found \"%s\", %s, allowed: a directory",
+                      report_quote(directory, quoted), strerror(-result));
+}
+
 static void check_handler_file(const struct service_config *service, struct report *report)
 {
     const struct handler_config *handler = &service->handler;
@@ -305,7 +336,7 @@ static void check_handler_file(const struct service_config *service, struct repo
     const char *file = module ? handler->module : handler->command[0];
     const bool search = !strchr(file, '/');
     int result = search ? find_in_path(file, config_search_path(service))
-                        : check_file(file, module ? R_OK : X_OK);
+                        : check_from(service->process.directory, file, module ? R_OK : X_OK);
     char quoted[REPORT_QUOTED_SIZE];
 
     if (result < 0)
@@ -340,6 +371,7 @@ int config_check_files(const struct config *config, char *error, size_t size)
     for (size_t i = 0; i < config->service_count; i++) {
         enum handler_type type = config->services[i].handler.type;
 
+        check_directory(&config->services[i], &report);
         if (type == HANDLER_MODULE || type == HANDLER_COMMAND)
             check_handler_file(&config->services[i], &report);
         if (type == HANDLER_COMMAND)

@@ -43,6 +43,7 @@ void service_deinit(struct service_config *service)
     free(service->overload.busy_reply);
     free(service->overload.busy);
     settings_deinit(&service->environment);
+    free(service->process.directory);
     free(service->handler.module);
     free_words(service->handler.command);
     free(service->handler.probe_text);

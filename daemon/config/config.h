@@ -65,6 +65,34 @@ struct config_settings {
     size_t count;
 };
 
+/* A number, or nothing: then it stays as framed itself has it (written `inherit`). */
+struct config_optional {
+    bool given;
+    int64_t value;
+};
+
+#define CONFIG_INFINITY (-1) /* of a resource */
+
+enum config_resource {
+    RESOURCE_AS,
+    RESOURCE_CORE,
+    RESOURCE_CPU, /* seconds */
+    RESOURCE_FSIZE,
+    RESOURCE_NOFILE,
+    RESOURCE_NPROC,
+    RESOURCE_STACK,
+    RESOURCE_COUNT
+};
+
+/* `process { }` and `resources { }`: what a handler runs as */
+struct process_config {
+    char *directory; /* NULL: framed's */
+    struct config_optional umask;
+    struct config_optional nice;
+    bool pin; /* a worker and its program stay on one CPU */
+    struct config_optional resources[RESOURCE_COUNT];
+};
+
 /* `handler { }` */
 struct handler_config {
     enum handler_type type;
@@ -157,6 +185,7 @@ struct service_config {
     struct deadlines_config deadlines;
     bool log_messages;
     struct config_settings environment; /* of its handlers, beside what all have */
+    struct process_config process;
 };
 
 /* `framing NAME { }` */

@@ -76,6 +76,16 @@ _Static_assert(sizeof(enum overload_mode) == sizeof(int), "enum overload_mode");
 #define IN_SERVICE(field) .offset = offsetof(struct service_config, field)
 #define RANGE(low, high) .min = (low), .max = (high)
 
+/* As for setrlimit(2). */
+#define RESOURCE(id, type, name, what)                                                             \
+    [KEY_RESOURCE_FIRST + RESOURCE_##id] = {SECTION_RESOURCES,                                     \
+                                            VALUE_##type,                                          \
+                                            name,                                                  \
+                                            .option = "rlimit_" name,                              \
+                                            IN_SERVICE(process.resources[RESOURCE_##id]),          \
+                                            .initial = "inherit",                                  \
+                                            .text = "the handler's limit of: " what}
+
 static const struct schema_row rows[KEY_COUNT] = {
     [KEY_USER] = {SECTION_GLOBAL, VALUE_NAME, "user", IN_CONFIG(user), .reload = RELOAD_RESTART,
                   .text = "become this user after binding"},
@@ -209,12 +219,29 @@ static const struct schema_row rows[KEY_COUNT] = {
                           IN_SERVICE(deadlines.slow_request_ms), .off = true, .initial = "off",
                           RANGE(1, TIME_MAX_MS),
                           .text = "log a message that was longer in the handler"},
+    [KEY_DIRECTORY] = {SECTION_PROCESS, VALUE_PATH, "directory", IN_SERVICE(process.directory),
+                       .text = "the handler's working directory"},
+    [KEY_UMASK] = {SECTION_PROCESS, VALUE_UMASK, "umask", IN_SERVICE(process.umask),
+                   .initial = "inherit", .text = "what the handler's files are not open for"},
+    [KEY_NICE] = {SECTION_PROCESS, VALUE_NICE, "nice", IN_SERVICE(process.nice),
+                  .initial = "inherit", .text = "how much worker and handler give way to others"},
+    [KEY_PIN] = {SECTION_PROCESS, VALUE_BOOL, "pin", IN_SERVICE(process.pin), .initial = "no",
+                 .text = "a worker and its program stay on one CPU"},
+    RESOURCE(AS, LIMIT_SIZE, "as", "address space"),
+    RESOURCE(CORE, LIMIT_SIZE, "core", "largest core file"),
+    RESOURCE(CPU, LIMIT_TIME, "cpu", "CPU time"),
+    RESOURCE(FSIZE, LIMIT_SIZE, "fsize", "largest file that it writes"),
+    RESOURCE(NOFILE, LIMIT_COUNT, "nofile", "open files"),
+    RESOURCE(NPROC, LIMIT_COUNT, "nproc", "processes of its user"),
+    RESOURCE(STACK, LIMIT_SIZE, "stack", "stack of a thread"),
 };
 
 static const char *const section_names[SECTION_COUNT] = {
-    [SECTION_GLOBAL] = "root",         [SECTION_FRAMING] = "framing", [SECTION_SERVICE] = "service",
-    [SECTION_HANDLER] = "handler",     [SECTION_WORKERS] = "workers", [SECTION_LIMITS] = "limits",
-    [SECTION_DEADLINES] = "deadlines",
+    [SECTION_GLOBAL] = "root",         [SECTION_FRAMING] = "framing",
+    [SECTION_SERVICE] = "service",     [SECTION_HANDLER] = "handler",
+    [SECTION_WORKERS] = "workers",     [SECTION_LIMITS] = "limits",
+    [SECTION_DEADLINES] = "deadlines", [SECTION_PROCESS] = "process",
+    [SECTION_RESOURCES] = "resources",
 };
 
 const struct schema_row *schema_row(enum schema_key key)

@@ -23,6 +23,8 @@ enum schema_section {
     SECTION_WORKERS,
     SECTION_LIMITS,
     SECTION_DEADLINES,
+    SECTION_PROCESS,
+    SECTION_RESOURCES,
     SECTION_COUNT
 };
 
@@ -73,25 +75,36 @@ enum schema_key {
     KEY_GRACE,
     KEY_LINGER,
     KEY_SLOW_REQUEST,
+    KEY_DIRECTORY,
+    KEY_UMASK,
+    KEY_NICE,
+    KEY_PIN,
+    KEY_RESOURCE_FIRST,
+    KEY_RESOURCE_LAST = KEY_RESOURCE_FIRST + RESOURCE_COUNT - 1,
     KEY_COUNT
 };
 
 enum value_type {
-    VALUE_NAME,      /* char *; "" is none */
-    VALUE_PATH,      /* char *, absolute; "" is none, unless MIN is 1 */
-    VALUE_CONTROL,   /* char *, a Unix address; "" and off are none */
-    VALUE_LOG,       /* config->log_target and log_file */
-    VALUE_WORD,      /* an enum or int: one of WORDS */
-    VALUE_BOOL,      /* bool */
-    VALUE_BYTES,     /* char *, with escapes as of bytes_unescape(); "" is none */
-    VALUE_COUNT,     /* uint64_t */
-    VALUE_SIZE,      /* uint64_t, bytes */
-    VALUE_TIME,      /* uint64_t, milliseconds; 0 is off */
-    VALUE_FRAMING,   /* char *, a framing's text; "" is none */
-    VALUE_ADDRESSES, /* service->listen; a list */
-    VALUE_COMMAND,   /* char **, ended by NULL; a list */
-    VALUE_SETTINGS,  /* struct config_settings; NAME=VALUE, a list; in a file, a service's section
-                        KEY { NAME = VALUE ... } */
+    VALUE_NAME,    /* char *; "" is none */
+    VALUE_PATH,    /* char *, absolute; "" is none, unless MIN is 1 */
+    VALUE_CONTROL, /* char *, a Unix address; "" and off are none */
+    VALUE_LOG,     /* config->log_target and log_file */
+    VALUE_WORD,    /* an enum or int: one of WORDS */
+    VALUE_BOOL,    /* bool */
+    VALUE_BYTES,   /* char *, with escapes as of bytes_unescape(); "" is none */
+    VALUE_COUNT,   /* uint64_t */
+    VALUE_SIZE,    /* uint64_t, bytes */
+    VALUE_TIME,    /* uint64_t, milliseconds; 0 is off */
+    VALUE_UMASK,   /* struct config_optional, as are the next four */
+    VALUE_NICE,
+    VALUE_LIMIT_COUNT,
+    VALUE_LIMIT_SIZE,
+    VALUE_LIMIT_TIME, /* seconds */
+    VALUE_FRAMING,    /* char *, a framing's text; "" is none */
+    VALUE_ADDRESSES,  /* service->listen; a list */
+    VALUE_COMMAND,    /* char **, ended by NULL; a list */
+    VALUE_SETTINGS,   /* struct config_settings; NAME=VALUE, a list; in a file, a service's section
+                         KEY { NAME = VALUE ... } */
     VALUE_TYPE_COUNT
 };
 

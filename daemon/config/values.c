@@ -2,6 +2,7 @@
 
 #include "config/bytes.h"
 #include "config/listen.h"
+#include "config/optional.h"
 #include "config/report.h"
 #include "config/settings.h"
 #include "config/units.h"
@@ -340,6 +341,11 @@ static const struct type types[VALUE_TYPE_COUNT] = {
     [VALUE_COUNT] = {"NUMBER", parse_number, print_number, NULL},
     [VALUE_SIZE] = {"SIZE", parse_number, print_number, "a size such as 4096, 64KiB, 1MiB, 1GiB"},
     [VALUE_TIME] = {"TIME", parse_number, print_number, "a time such as 500ms, 30s, 5m, 1h"},
+    [VALUE_UMASK] = {"MODE", umask_parse, umask_print, OPTIONAL_UMASK},
+    [VALUE_NICE] = {"NUMBER", nice_parse, nice_print, OPTIONAL_NICE},
+    [VALUE_LIMIT_COUNT] = {"NUMBER", limit_parse, limit_print, OPTIONAL_COUNT},
+    [VALUE_LIMIT_SIZE] = {"SIZE", limit_parse, limit_print, OPTIONAL_SIZE},
+    [VALUE_LIMIT_TIME] = {"TIME", limit_parse, limit_print, OPTIONAL_TIME},
     [VALUE_FRAMING] = {"FRAMING", parse_name, print_name,
                        "a framing such as u32be, line; `framed framings` lists all"},
     [VALUE_ADDRESSES] = {"ADDRESS", parse_address, print_addresses,

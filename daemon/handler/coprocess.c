@@ -41,10 +41,13 @@ void coprocess_trim(struct coprocess *coprocess)
         coprocess_deinit(coprocess);
 }
 
-int coprocess_start(struct coprocess *coprocess, const struct handler_config *handler, char *error,
+int coprocess_start(struct coprocess *coprocess, const struct service_config *service, char *error,
                     size_t size)
 {
-    char **words = unbuffer_words(handler);
+    char **words = unbuffer_words(&service->handler);
+    const struct process_setup setup = {.argv = words,
+                                        .terminal = service->handler.unbuffer == UNBUFFER_PTY,
+                                        .as = &service->process};
     int result = -ENOMEM;
 
     coprocess_forget(coprocess);
@@ -53,8 +56,7 @@ int coprocess_start(struct coprocess *coprocess, const struct handler_config *ha
     coprocess->received = 0;
     coprocess->reason = NULL;
     if (words)
-        result = process_start(&coprocess->process, words, handler->unbuffer == UNBUFFER_PTY, error,
-                               size);
+        result = process_start(&coprocess->process, &setup, error, size);
     else
         snprintf(error, size, "no memory for the command");
     free(words);

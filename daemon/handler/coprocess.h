@@ -60,8 +60,8 @@ enum coprocess_sight {
 /* Nothing runs; CODEC is borrowed. */
 void coprocess_init(struct coprocess *coprocess, const struct codec *codec);
 
-/* Starts HANDLER's command. 0, or a negative errno with a message in ERROR. */
-int coprocess_start(struct coprocess *coprocess, const struct handler_config *handler, char *error,
+/* Starts SERVICE's command. 0, or a negative errno with a message in ERROR. */
+int coprocess_start(struct coprocess *coprocess, const struct service_config *service, char *error,
                     size_t size);
 
 /* Kills and reaps what is left of the process and its group; see process_finish(). */

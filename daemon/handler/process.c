@@ -2,11 +2,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/config.h"
+#include "handler/attributes.h"
 #include "handler/leftovers.h"
 #include "handler/unbuffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,10 +29,11 @@
 
 /* Handed to the child, which shares our memory until it has become another program. */
 struct launch {
-    char *const *argv;
+    const struct process_setup *setup;
     int ends[3]; /* the child's */
     pid_t parent;
-    int failure; /* errno of the step that failed */
+    int failure;      /* negative errno of the step that failed */
+    const char *what; /* the key that it was about; NULL: none */
 };
 
 void process_init(struct process *process)
@@ -83,15 +87,21 @@ static int place_descriptors(const int ends[3])
 static int child(void *argument)
 {
     struct launch *launch = argument;
+    const struct process_setup *setup = launch->setup;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != launch->parent)
         _exit(EXIT_FAILURE); /* the parent died before it could take us along */
     if (setpgid(0, 0) == 0 && place_descriptors(launch->ends) == 0) {
         reset_signals();
-        execvp(launch->argv[0], launch->argv);
+        if (setup->as)
+            launch->failure = attributes_apply(setup->as, &launch->what);
+        if (launch->failure < 0)
+            _exit(EXIT_FAILURE);
+        launch->what = NULL;
+        execvpe(setup->argv[0], setup->argv, setup->environment ? setup->environment : environ);
     }
-    launch->failure = errno;
+    launch->failure = -errno;
     _exit(EXIT_FAILURE);
 }
 
@@ -107,7 +117,7 @@ static int launch_child(struct launch *launch, struct process *process)
     char *stack;
     int pid, failure;
 
-    for (char *const *word = launch->argv; *word; word++)
+    for (char *const *word = launch->setup->argv; *word; word++)
         size += sizeof(*word);
     size = (size + 4095) & ~(size_t)4095;
     stack =
@@ -118,7 +128,7 @@ static int launch_child(struct launch *launch, struct process *process)
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = clone(child, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, launch,
                 &process->pid_fd);
-    failure = pid < 0 ? errno : launch->failure;
+    failure = pid < 0 ? -errno : launch->failure;
     if (!failure)
         leftovers_spare(pid);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -126,7 +136,7 @@ static int launch_child(struct launch *launch, struct process *process)
     if (pid > 0 && failure)
         waitpid(pid, NULL, 0);
     if (failure)
-        return -failure;
+        return failure;
     process->pid = pid;
     return 0;
 }
@@ -142,30 +152,48 @@ static int open_pipe(int *ours, int *theirs, bool we_write)
     return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static void explain(const char *program, int failure, char *error, size_t size)
+/* Where the program is, as seen from here. */
+static bool is_there(const struct process_setup *setup)
 {
+    const char *directory = setup->as ? setup->as->directory : NULL;
+    const char *program = setup->argv[0];
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s%s%s", directory && program[0] != '/' ? directory : "",
+             directory && program[0] != '/' ? "/" : "", program);
+    return access(path, F_OK) == 0;
+}
+
+static void explain(const struct launch *launch, int failure, char *error, size_t size)
+{
+    const char *program = launch->setup->argv[0];
     const char *why = log_errno_text(failure);
 
+    if (launch->what) {
+        snprintf(error, size, "cannot start \"%s\": its %s: %s%s", program, launch->what, why,
+                 failure == -EPERM ? "; framed itself has less" : "");
+        return;
+    }
     if (failure == -ENOENT && !strchr(program, '/'))
         why = "not found in PATH";
-    else if (failure == -ENOENT && access(program, F_OK) == 0)
+    else if (failure == -ENOENT && is_there(launch->setup))
         why = "the interpreter that its first line names is not there";
     else if (failure == -EACCES)
         why = "not an executable file, or its folder is closed to this user";
     snprintf(error, size, "cannot start \"%s\": %s", program, why);
 }
 
-int process_start(struct process *process, char *const *argv, bool terminal, char *error,
+int process_start(struct process *process, const struct process_setup *setup, char *error,
                   size_t size)
 {
-    struct launch launch = {.argv = argv, .ends = {-1, -1, -1}, .parent = getpid()};
+    struct launch launch = {.setup = setup, .ends = {-1, -1, -1}, .parent = getpid()};
     int result;
 
     process_init(process);
     result = open_pipe(&process->input_fd, &launch.ends[0], true);
     if (result == 0)
-        result = terminal ? unbuffer_open_terminal(&process->output_fd, &launch.ends[1])
-                          : open_pipe(&process->output_fd, &launch.ends[1], false);
+        result = setup->terminal ? unbuffer_open_terminal(&process->output_fd, &launch.ends[1])
+                                 : open_pipe(&process->output_fd, &launch.ends[1], false);
     if (result == 0)
         result = open_pipe(&process->error_fd, &launch.ends[2], false);
     if (result == 0)
@@ -173,7 +201,7 @@ int process_start(struct process *process, char *const *argv, bool terminal, cha
     for (int i = 0; i < 3; i++)
         process_close(&launch.ends[i]);
     if (result < 0) {
-        explain(argv[0], result, error, size);
+        explain(&launch, result, error, size);
         close_all(process);
     }
     return result;

@@ -11,6 +11,8 @@
 
 #define PROCESS_STATUS_SIZE 48
 
+struct process_config;
+
 struct process {
     pid_t pid;    /* and of its group; 0: none runs */
     int pid_fd;   /* readable when it has ended */
@@ -22,13 +24,20 @@ struct process {
 /* No process. */
 void process_init(struct process *process);
 
+/* What is started. All is borrowed for the time of the call. */
+struct process_setup {
+    char *const *argv;               /* looked up in PATH; with a slash, from the directory on */
+    char *const *environment;        /* NULL: ours */
+    bool terminal;                   /* a raw one is its standard output */
+    const struct process_config *as; /* NULL: as we are */
+};
+
 /*
- * Starts ARGV (looked up in PATH) in a process group of its own. It sees descriptors 0, 1 and 2,
- * three pipes (or, with TERMINAL, a raw terminal as its standard output), and no other; signals are
- * as after boot; it dies with us. 0, or a negative errno with a message in ERROR: nothing runs
- * then.
+ * Starts what SETUP says in a process group of its own. It sees descriptors 0, 1 and 2, three pipes
+ * (or a terminal as its standard output), and no other; signals are as after boot; it dies with us.
+ * 0, or a negative errno with a message in ERROR: nothing runs then.
  */
-int process_start(struct process *process, char *const *argv, bool terminal, char *error,
+int process_start(struct process *process, const struct process_setup *setup, char *error,
                   size_t size);
 
 /* Waits at most TIMEOUT_MS for its end, which leaves a zombie. */

@@ -110,8 +110,7 @@ void program_discard(struct program *program, enum handler_outcome outcome, cons
 
 static int start(struct program *program, char *error, size_t size)
 {
-    int result =
-        coprocess_start(&program->coprocess, &program->host->service->handler, error, size);
+    int result = coprocess_start(&program->coprocess, program->host->service, error, size);
 
     program->started_ms = clock_ms();
     if (result < 0)

@@ -9,6 +9,7 @@
 #include "base/points.h"
 #include "base/proctitle.h"
 #include "config/config.h"
+#include "handler/attributes.h"
 #include "handler/environment.h"
 #include "handler/leftovers.h"
 #include "ipc/record.h"
@@ -73,11 +74,15 @@ static int set_up(struct worker *worker, char *error, size_t size)
     /* The master's log is still that of the configuration before. */
     log_change(&settings);
     kin_mark(start->mark);
+    descriptors_restore_limit(start->file_limit);
+    result = attributes_take(worker->service, start->slot, error, size);
     identity_renounce();
-    result = environment_adopt(worker->service);
+    if (result == 0)
+        result = environment_adopt(worker->service);
+    if (result == 0)
+        result = attributes_settle(worker->service, error, size);
     if (result == 0)
         result = role_close_foreign(start);
-    descriptors_restore_limit(start->file_limit);
     if (result == 0)
         result = worker_control_init(worker);
     /* A module's children are its own. */
