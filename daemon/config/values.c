@@ -1,11 +1,11 @@
 #include "config/values.h"
 
+#include "base/units.h"
 #include "config/bytes.h"
 #include "config/listen.h"
 #include "config/optional.h"
 #include "config/report.h"
 #include "config/settings.h"
-#include "config/units.h"
 
 #include <errno.h>
 #include <inttypes.h>

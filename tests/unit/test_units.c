@@ -1,5 +1,5 @@
 /* Sizes, times and counts as people write them, and the guess at what a typing error meant. */
-#include "config/units.h"
+#include "base/units.h"
 #include "nearest.h"
 
 #include "unit.h"

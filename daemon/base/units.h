@@ -2,8 +2,8 @@
  * Sizes and times as people write them: `4096 64KiB 10MB`, `500ms 30s 5m 1h`. Only digits before
  * the unit, nothing around it, and nothing that does not fit 64 bits.
  */
-#ifndef FRAMED_CONFIG_UNITS_H
-#define FRAMED_CONFIG_UNITS_H
+#ifndef FRAMED_BASE_UNITS_H
+#define FRAMED_BASE_UNITS_H
 
 #include <stddef.h>
 #include <stdint.h>
