@@ -1,7 +1,7 @@
 #include "config/optional.h"
 
+#include "base/units.h"
 #include "config/report.h"
-#include "config/units.h"
 #include "config/values.h"
 
 #include <errno.h>
