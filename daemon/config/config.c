@@ -50,6 +50,8 @@ void service_deinit(struct service_config *service)
     free(service->handler.probe_reply_text);
     free(service->handler.probe.data);
     free(service->handler.probe_reply.data);
+    free(service->handler.error_reply);
+    free(service->handler.error.data);
 }
 
 struct log_settings config_log_settings(const struct config *config)

@@ -109,6 +109,9 @@ struct handler_config {
     char *probe_reply_text;    /* what it must answer; NULL: anything */
     struct config_bytes probe; /* what they stand for */
     struct config_bytes probe_reply;
+    char *error_reply; /* what a client is told for whose message there is no reply, as written */
+    unsigned error_reply_line;
+    struct config_bytes error; /* framed, as it is sent; NULL: it is told nothing */
 };
 
 /* `workers { }`; 0 in the last three (written `off`) is without end */

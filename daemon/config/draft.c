@@ -131,6 +131,7 @@ void draft_end_service(struct draft *draft)
     check_service(draft);
     draft->service.framing_line = line_of(draft, KEY_FRAMING);
     draft->service.overload.busy_line = line_of(draft, KEY_BUSY_REPLY);
+    draft->service.handler.error_reply_line = line_of(draft, KEY_ERROR_REPLY);
     draft->service.reply_framing_line = line_of(draft, KEY_REPLY_FRAMING);
     if (make_room(config)) {
         config->services[config->service_count++] = draft->service;

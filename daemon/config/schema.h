@@ -54,6 +54,7 @@ enum schema_key {
     KEY_SETTLE,
     KEY_PROBE,
     KEY_PROBE_REPLY,
+    KEY_ERROR_REPLY,
     KEY_WORKERS_MODE,
     KEY_WORKERS_MIN,
     KEY_WORKERS_MAX,

@@ -21,7 +21,8 @@ static const char *const words[] = {
     [HANDLER_OK] = "handler-ok",           [HANDLER_HANGUP] = "handler-hangup",
     [HANDLER_REFUSED] = "handler-refused", [HANDLER_TIMEOUT] = "handler-timeout",
     [HANDLER_DIED] = "handler-died",       [HANDLER_PROTOCOL] = "handler-protocol",
-    [HANDLER_FAILED] = "handler-failed",   [HANDLER_IO] = "handler-io",
+    [HANDLER_FAILED] = "handler-failed",   [HANDLER_ERROR] = "handler-error",
+    [HANDLER_IO] = "handler-io",
 };
 _Static_assert(sizeof(words) / sizeof(words[0]) == HANDLER_OUTCOME_COUNT,
                "each outcome has its word");

@@ -37,6 +37,14 @@ struct handler_host {
      * reply. Called by handlers with pump() only. May be NULL. */
     void (*answered)(void *context, uint64_t began_ns, size_t length);
 
+    /* Queues for the client, in the place of a reply, the error_reply of the service. False: there
+     * is none, or it cannot be sent. Called by handlers with pump() only, each in its turn; for the
+     * others the worker sees to it. May be NULL. */
+    bool (*excuse)(void *context);
+
+    /* The handler's program had to be replaced, or could not be: WHY, for people. May be NULL. */
+    void (*faulted)(void *context, const char *why);
+
     /* A signal has interrupted a wait: looks whether the worker has to leave. Returns the time by
      * which all must be done (monotonic ms), or 0. May be NULL. */
     uint64_t (*interrupted)(void *context);
@@ -53,7 +61,8 @@ enum handler_outcome {
     HANDLER_TIMEOUT, /* the request deadline has passed */
     HANDLER_DIED,    /* the handler's process ended before it answered */
     HANDLER_PROTOCOL, /* stray, short or oversize output */
-    HANDLER_FAILED,   /* the handler reported an error or could not be started */
+    HANDLER_FAILED,   /* the handler gave up or could not be started */
+    HANDLER_ERROR,    /* the handler says that it has no answer to this message; it is well */
     HANDLER_IO,       /* the reply could not be sent; the connection is the cause */
     HANDLER_OUTCOME_COUNT
 };

@@ -201,7 +201,7 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
         return HANDLER_TIMEOUT;
     if (result < 0) {
         log_warning("module-error", LOG_STR("module", module->descriptor->name), LOG_ERRNO(result));
-        return HANDLER_FAILED;
+        return HANDLER_ERROR;
     }
     return call.hangup ? HANDLER_HANGUP : HANDLER_OK;
 }

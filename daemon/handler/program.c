@@ -92,6 +92,22 @@ static void log_end(struct program *program, enum handler_outcome outcome, const
                 LOG_STR("hint", mute ? BUFFERING_HINT : NULL));
 }
 
+/* For whoever looks at the service, not only at its log. */
+static void tell_fault(const struct program *program, const char *reason, const char *status)
+{
+    const struct handler_host *host = program->host;
+    char said[STDERR_TAIL_SIZE + 1];
+    char why[512];
+
+    if (!host->faulted)
+        return;
+    stderr_log_last(&program->coprocess.errors, said, sizeof(said));
+    snprintf(why, sizeof(why), "\"%s\" was replaced: %s%s%s%s%s%s", arguments(program)[0], reason,
+             status[0] ? " (" : "", status, status[0] ? ")" : "", said[0] ? "; it said: " : "",
+             said);
+    host->faulted(host->context, why);
+}
+
 void program_discard(struct program *program, enum handler_outcome outcome, const char *reason)
 {
     struct coprocess *coprocess = &program->coprocess;
@@ -103,6 +119,8 @@ void program_discard(struct program *program, enum handler_outcome outcome, cons
     coprocess_finish(coprocess, status);
     program_announce(program);
     log_end(program, outcome, reason, pid, status);
+    if (outcome != HANDLER_OK)
+        tell_fault(program, reason, status);
     set_back(program, outcome);
     coprocess_forget(coprocess);
     coprocess_trim(coprocess); /* perhaps it is for want of memory that it was ended */
@@ -141,6 +159,8 @@ bool program_revive(struct program *program)
         return true;
     set_back(program, HANDLER_FAILED);
     log_error("handler-failed", LOG_STR("error", error));
+    if (program->host->faulted)
+        program->host->faulted(program->host->context, error);
     return false;
 }
 

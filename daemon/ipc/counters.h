@@ -14,7 +14,9 @@ enum counter {
     COUNTER_REPLIES,
     COUNTER_BYTES_IN,
     COUNTER_BYTES_OUT,
-    COUNTER_DISCARDED, /* oversize messages that were dropped, and the connection went on */
+    COUNTER_DISCARDED,      /* oversize messages that were dropped, and the connection went on */
+    COUNTER_ERROR_REPLIES,  /* sent in the place of a handler's */
+    COUNTER_HANDLER_FAULTS, /* programs that had to be replaced, or did not start */
     /* why connections ended: by us or the client in order ... */
     COUNTER_END_FIRST,
     CLOSE_CLIENT = COUNTER_END_FIRST, /* the client closed between messages */

@@ -14,6 +14,7 @@ enum record_type {
     RECORD_FAILED,    /* cannot start: text says why */
     RECORD_DRAINING,  /* has seen RECORD_DRAIN: no need to repeat the signal */
     RECORD_GROUP,     /* value: the process group that must die with the worker, or 0 */
+    RECORD_FAULT,     /* text: what was wrong with its handler, which it replaces; at times */
     RECORD_RECYCLE,   /* wants to be replaced, and serves on until then; value: enum due */
     /* master to worker */
     RECORD_SERVE,  /* take connections from now on */

@@ -95,6 +95,15 @@ static void on_group(struct child *child, const struct record *record)
     oom_note(&child->master->oom);
 }
 
+/* For those who look: its worker is well, and replaces it by itself. */
+static void on_fault(struct child *child, const struct record *record)
+{
+    struct totals *totals = child->service->totals;
+
+    reason_note(totals->last_error, record->text);
+    totals->failed_ms = clock_ms();
+}
+
 static void take_record(struct child *child, const struct record *record)
 {
     if (!is_known(child, record))
@@ -111,6 +120,9 @@ static void take_record(struct child *child, const struct record *record)
         break;
     case RECORD_GROUP:
         on_group(child, record);
+        break;
+    case RECORD_FAULT:
+        on_fault(child, record);
         break;
     case RECORD_RECYCLE:
         child_due(child, record->value);

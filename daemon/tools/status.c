@@ -58,6 +58,18 @@ static void print_rates(const json_t *status, const json_t *before, const json_t
                 messages);
 }
 
+/* What went wrong with its handler though its workers are well, and what clients were told. */
+static void print_faults(const json_t *counters, FILE *to)
+{
+    long long faults = table_number(counters, "handler_faults");
+    long long told = table_number(counters, "error_replies");
+
+    if (faults)
+        fprintf(to, "  faults    %lld of its handler\n", faults);
+    if (told)
+        fprintf(to, "  errors    %lld replied\n", told);
+}
+
 static void print_error(const json_t *service, FILE *to)
 {
     char age[TABLE_AGE_SIZE];
@@ -102,6 +114,7 @@ static void print_service(const json_t *status, const json_t *before, const json
     print_rates(status, before, service, to);
     print_latency(json_object_get(service, "latency_us"), to);
     print_closed(json_object_get(counters, "closed"), to);
+    print_faults(counters, to);
     print_error(service, to);
 }
 

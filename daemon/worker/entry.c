@@ -44,6 +44,17 @@ static uint64_t interrupted(void *context)
     return worker->draining ? worker->leave_by_ms : 0;
 }
 
+/* Counted each time, told at times: enough for whoever looks. */
+static void faulted(void *context, const char *why)
+{
+    struct worker *worker = context;
+
+    worker->counters.value[COUNTER_HANDLER_FAULTS]++;
+    worker->unpublished = true;
+    if (limiter_pass(&worker->faults, 1, clock_coarse_ms()))
+        worker_report(worker, RECORD_FAULT, 0, why);
+}
+
 static int start_handler(struct worker *worker, char *error, size_t size)
 {
     worker->host = (struct handler_host){
@@ -53,6 +64,8 @@ static int start_handler(struct worker *worker, char *error, size_t size)
         .context = worker,
         .reply = worker_reply,
         .answered = worker_answered,
+        .excuse = worker_excuse,
+        .faulted = faulted,
         .interrupted = interrupted,
         .group_changed = group_changed,
     };

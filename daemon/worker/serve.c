@@ -35,6 +35,7 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
         [HANDLER_DIED] = CLOSE_HANDLER_DIED,
         [HANDLER_PROTOCOL] = CLOSE_HANDLER_PROTOCOL,
         [HANDLER_FAILED] = CLOSE_HANDLER_FAILED,
+        [HANDLER_ERROR] = CLOSE_HANDLER_FAILED,
         [HANDLER_IO] = CLOSE_RESET,
     };
 
@@ -106,6 +107,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
 {
     uint64_t now = clock_coarse_ms();
     uint64_t request_ms = worker->service->deadlines.request_ms;
+    uint64_t replies = worker->counters.value[COUNTER_REPLIES];
     enum handler_outcome outcome;
     uint64_t began_ns;
 
@@ -128,7 +130,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     histogram_add(&worker->slot->latency, (clock_ns() - began_ns) / 1000);
     worker_set_in_handler(false);
     worker_log_slow(worker, message->length, clock_coarse_ms() - now); /* to a few ms */
-    return worker_reason(worker, outcome);
+    return worker_settle(worker, outcome, replies);
 }
 
 /* Handlers that answer later: worker_pump() has the rest. */
@@ -153,12 +155,13 @@ static enum counter handle(struct worker *worker, const struct framed_message *m
     if (worker->service->log_messages)
         log_message(worker, message);
     if (handler->ops->immediate) {
+        uint64_t replies = worker->counters.value[COUNTER_REPLIES];
         enum handler_outcome outcome =
             handler->ops->message(handler, message->data, message->length, 0);
 
         if (outcome == HANDLER_OK && worker->reply_error == 0 && !worker->one_reply)
             return KEEP_SERVING;
-        reason = worker_reason(worker, outcome);
+        reason = worker_settle(worker, outcome, replies);
     } else if (handler->ops->pump) {
         reason = hand_over(worker, message);
     } else {

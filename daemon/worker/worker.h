@@ -10,6 +10,7 @@
 #define FRAMED_WORKER_WORKER_H
 
 #include "handler/handler.h"
+#include "handler/limiter.h"
 #include "ipc/counters.h"
 #include "ipc/role.h"
 #include "ipc/slots.h"
@@ -61,10 +62,11 @@ struct worker {
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
-    bool untaken;        /* messages may wait in the buffer: the handler is full */
-    bool one_reply;      /* the connection ends with it */
-    int reply_error;     /* of the message in hand: as of framed_conn_put() */
-    uint64_t handled_ms; /* coarse: when the replies that wait began to wait */
+    struct limiter faults; /* of the handler, that the master is told */
+    bool untaken;          /* messages may wait in the buffer: the handler is full */
+    bool one_reply;        /* the connection ends with it */
+    int reply_error;       /* of the message in hand: as of framed_conn_put() */
+    uint64_t handled_ms;   /* coarse: when the replies that wait began to wait */
 };
 
 /* The role's entry (see ipc/role.h). */
@@ -86,6 +88,13 @@ int worker_reply(void *context, const void *data, size_t length);
 enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);
 /* A message of LENGTH bytes was TOOK_MS in the handler: tells when that is long. */
 void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms);
+
+/* excuse.c: what becomes of a client that gets no reply to its message. */
+/* The message in hand has ended with OUTCOME; there had been REPLIES (the counter) before it. Tells
+ * the client, if need be. KEEP_SERVING, or why it is to be closed. */
+enum counter worker_settle(struct worker *worker, enum handler_outcome outcome, uint64_t replies);
+/* The host's excuse call for handlers. */
+bool worker_excuse(void *context);
 
 /* deliver.c: for handlers with pump(), which answer later. */
 /* Lets it move on, as pump() says, and sends what it has answered. KEEP_SERVING, or why not. */

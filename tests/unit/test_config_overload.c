@@ -35,6 +35,12 @@ static const struct {
     {SERVICE("    limits { max_reply = 3 }\n    overload = reject\n    busy_reply = busy"),
      "@/c:6: service \"echo\": busy_reply: cannot be a reply in \"u32be\": oversize, allowed: one "
      "that can"},
+    {"service a { listen = unix:@a reply_framing = fixed:4\n"
+     "handler { builtin = echo\nerror_reply = error } }",
+     "@/c:3: service \"a\": handler.error_reply: cannot be a reply in \"fixed:4\": oversize, "
+     "allowed: one that can"},
+    {"service a { listen = unix:@a handler {\ncommand = {true} reply = none\nerror_reply = e } }",
+     "@/c:3: service \"a\": handler.error_reply: allowed only with reply = yes"},
 };
 #define WRONG_COUNT (int)(sizeof(wrong) / sizeof(wrong[0]))
 

@@ -85,7 +85,7 @@ START_TEST(module_may_hang_up_fail_and_refuse)
     rig_open();
     ck_assert_int_eq(rig_ask("hangup"), HANDLER_HANGUP);
     ck_assert(rig_replied("bye"));
-    ck_assert_int_eq(rig_ask("fail"), HANDLER_FAILED);
+    ck_assert_int_eq(rig_ask("fail"), HANDLER_ERROR);
     ck_assert_logged("event=module-error module=fixture error=\"Input/output error\"");
     rig_close();
     rig.peer.has_credentials = 1;
@@ -112,10 +112,10 @@ START_TEST(module_learns_why_a_reply_fails)
     rig_must_start();
     rig_open();
     rig.reply_result = FRAMED_OVERSIZE; /* the fixture returns what the reply did */
-    ck_assert_int_eq(rig_ask("hello"), HANDLER_FAILED);
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_ERROR);
     ck_assert_logged("Message too long");
     rig.reply_result = FRAMED_UNENCODABLE;
-    ck_assert_int_eq(rig_ask("hello"), HANDLER_FAILED);
+    ck_assert_int_eq(rig_ask("hello"), HANDLER_ERROR);
     ck_assert_logged("Invalid argument");
     rig.reply_result = -ECONNRESET;
     ck_assert_int_eq(rig_ask("hello"), HANDLER_IO);

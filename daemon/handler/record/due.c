@@ -81,8 +81,10 @@ void record_check_time(struct record_handler *record)
         record_fail_because(record, HANDLER_TIMEOUT,
                             "it did not read for as long as a request may take");
     else if (window->owed > 0 && is_past(due_of(record, window->first), now) &&
-             record->verdict <= HANDLER_HANGUP)
+             record->verdict <= HANDLER_HANGUP) {
+        record_excuse(record, window->first);
         record->verdict = HANDLER_TIMEOUT; /* its client is closed, which cancels it */
+    }
     if (record->verdict != HANDLER_TIMEOUT)
         record_arm(record, next_due(record));
 }

@@ -93,11 +93,15 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
                                     uint64_t deadline_ms)
 {
     struct record_handler *record = (struct record_handler *)handler;
+    const struct handler_host *host = handler->host;
     struct wire_record wire = {
         .type = WIRE_MESSAGE, .connection = record->connection, .body = data, .length = length};
 
-    if (!record_begin(record))
+    if (!record_begin(record)) {
+        if (host->excuse)
+            host->excuse(host->context);
         return program_refuse(&record->program);
+    }
     record->engaged = true;
     if (record->one_way) {
         wire.flags = WIRE_ONEWAY;

@@ -17,17 +17,35 @@ static enum handler_outcome wrong(struct record_handler *record, const char *rea
     return HANDLER_PROTOCOL;
 }
 
-/* Hands one reply or push to the client, unless it is to be closed for a fault already. */
-static void deliver(struct record_handler *record, const void *data, size_t length)
+static bool may_deliver(const struct record_handler *record)
+{
+    return record->verdict == HANDLER_OK || record->verdict == HANDLER_HANGUP;
+}
+
+bool record_excuse(struct record_handler *record, const struct window_request *request)
+{
+    const struct handler_host *host = record->base.host;
+
+    return !request->begun && may_deliver(record) && host->excuse && host->excuse(host->context);
+}
+
+/* Hands a reply to REQUEST, or a push (NULL), to the client, unless it is to be closed for a fault
+ * already. */
+static void deliver(struct record_handler *record, struct window_request *request, const void *data,
+                    size_t length)
 {
     const struct handler_host *host = record->base.host;
     int result;
 
-    if (record->verdict != HANDLER_OK && record->verdict != HANDLER_HANGUP)
+    if (!may_deliver(record))
         return;
     result = host->reply(host->context, data, length);
+    if (result > 0 && request)
+        record_excuse(record, request);
     if (result != 0)
         record->verdict = result < 0 ? HANDLER_IO : HANDLER_FAILED;
+    if (request)
+        request->begun = true;
 }
 
 /* The client's first request has its last reply: others may have waited for that. */
@@ -40,13 +58,13 @@ static void advance(struct record_handler *record)
         size_t length;
         size_t at = 0;
 
-        if (window->first->state == WINDOW_FAILED)
-            record->verdict = HANDLER_FAILED;
+        if (window->first->state == WINDOW_FAILED && !record_excuse(record, window->first))
+            record->verdict = HANDLER_ERROR;
         window_pop(window);
         if (window->owed == 0)
             return;
         while (window_take(window->first, &at, &data, &length))
-            deliver(record, data, length);
+            deliver(record, window->first, data, length);
         window_drop_kept(window, window->first);
         if (window->first->state == WINDOW_OPEN)
             return;
@@ -94,7 +112,7 @@ static enum handler_outcome on_reply(struct record_handler *record, const struct
     if (wire->status)
         log_error_reply(record, wire);
     else if (request == window->first)
-        deliver(record, wire->body, wire->length);
+        deliver(record, request, wire->body, wire->length);
     else
         result = window_keep(window, request, wire->body, wire->length);
     if (result < 0)
@@ -118,7 +136,7 @@ static enum handler_outcome on_push(struct record_handler *record, const struct 
                    ? HANDLER_OK
                    : wrong(record, "a message to a connection that it was not told of");
     record->engaged = true;
-    deliver(record, wire->body, wire->length);
+    deliver(record, NULL, wire->body, wire->length);
     return HANDLER_OK;
 }
 

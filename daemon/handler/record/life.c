@@ -45,6 +45,8 @@ void record_fail(struct record_handler *record, enum handler_outcome outcome)
     if (outcome == HANDLER_DIED && record->window.owed + record->window.cancelled == 0)
         reason = "it ended between requests";
     program_discard(&record->program, outcome, reason);
+    if (record->window.owed > 0)
+        record_excuse(record, record->window.first);
     window_clear(&record->window);
     record->output.start = record->output.end = 0;
     record->output.blocked = false;

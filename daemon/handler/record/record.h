@@ -62,6 +62,10 @@ int record_greet(struct record_handler *record);
 /* Makes the introduction of PEER. */
 void record_introduce(struct record_handler *record, const struct framed_peer *peer);
 
+/* Tells the client of its first REQUEST, which has had no part of a reply, that there will be none.
+ * False: that cannot be told. */
+bool record_excuse(struct record_handler *record, const struct window_request *request);
+
 /* input.c: acts on the records that have been read. HANDLER_OK, or why the process has to go, with
  * coprocess.reason. */
 enum handler_outcome record_take(struct record_handler *record);

@@ -49,6 +49,7 @@ struct window_request *window_add(struct window *window, uint32_t connection)
         request->id += PLACE_MASK + 1;
     request->connection = connection;
     request->state = WINDOW_OPEN;
+    request->begun = false;
     request->next = NULL;
     if (window->owed++ == 0)
         window->first = request;

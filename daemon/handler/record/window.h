@@ -23,6 +23,7 @@ struct window_request {
     uint32_t id;
     uint32_t connection;
     enum window_state state;
+    bool begun;                  /* a part of the reply has gone to the client */
     struct window_request *next; /* of the same client, or of the free */
     size_t length;               /* of the message */
     uint64_t began_ns;

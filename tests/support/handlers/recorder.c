@@ -189,6 +189,9 @@ static void obey(const struct head *head, const char *command, const char *argum
         send_text(HANGUP, 0, 0, head, "");
     } else if (strcmp(command, "error") == 0) {
         send_text(REPLY, 0, 7, head, argument);
+    } else if (strcmp(command, "part-error") == 0) {
+        send_text(REPLY, MORE, 0, head, "part");
+        send_text(REPLY, 0, 7, head, argument);
     } else if (strcmp(command, "log") == 0) {
         send_text(LOG, 0, 5, NULL, argument);
         reply(head, "logged");
