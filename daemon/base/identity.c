@@ -88,27 +88,35 @@ static int set_capabilities(const struct __user_cap_data_struct data[2])
     return (int)syscall(SYS_capset, &header, data);
 }
 
-static int keep_bind_capability(void)
+#define BIND (1U << CAP_NET_BIND_SERVICE)
+#define OTHERS (1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL)
+
+static int keep_capabilities(enum identity_keep keep)
 {
-    const uint32_t bind = 1U << CAP_NET_BIND_SERVICE;
+    static const uint32_t kept[] = {
+        [IDENTITY_KEEP_NONE] = 0,
+        [IDENTITY_KEEP_BIND] = BIND,
+        [IDENTITY_KEEP_OTHERS] = BIND | OTHERS,
+    };
     struct __user_cap_data_struct data[2];
 
     if (get_capabilities(data) < 0)
         return -errno;
-    data[0].permitted &= bind;
+    data[0].permitted &= kept[keep];
     data[0].effective = data[0].permitted;
     data[0].inheritable = 0;
     memset(&data[1], 0, sizeof(data[1]));
     return set_capabilities(data) < 0 ? -errno : 0;
 }
 
-int identity_become(const struct identity *identity, char *error, size_t size)
+int identity_become(const struct identity *identity, enum identity_keep keep, char *error,
+                    size_t size)
 {
     int result = 0;
 
     if (!identity->change)
         return 0;
-    /* Capabilities survive setresuid only when told so, and are then cut to the one. */
+    /* Capabilities survive setresuid only when told so, and are then cut to the few. */
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         result = -errno;
     else if (identity->user[0] && initgroups(identity->user, identity->gid) < 0)
@@ -120,23 +128,33 @@ int identity_become(const struct identity *identity, char *error, size_t size)
     else if (setresuid(identity->uid, identity->uid, identity->uid) < 0)
         result = -errno;
     else if (identity->uid != 0)
-        result = keep_bind_capability();
+        result = keep_capabilities(keep);
     if (result < 0)
         snprintf(error, size, "cannot become uid %u, gid %u: %s", (unsigned)identity->uid,
                  (unsigned)identity->gid, strerrordesc_np(-result));
     return result;
 }
 
+bool identity_commands_others(void)
+{
+    struct __user_cap_data_struct data[2];
+
+    return get_capabilities(data) == 0 && (data[0].effective & OTHERS) == OTHERS;
+}
+
 void identity_bequeath(void)
 {
+    static const unsigned long all[] = {CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID, CAP_KILL};
     struct __user_cap_data_struct data[2];
 
     /* Root's need no help. */
     if (geteuid() == 0 || get_capabilities(data) < 0)
         return;
-    data[0].inheritable |= data[0].permitted & 1U << CAP_NET_BIND_SERVICE;
-    if (set_capabilities(data) == 0)
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+    data[0].inheritable |= data[0].permitted & (BIND | OTHERS);
+    if (set_capabilities(data) < 0)
+        return;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, all[i], 0, 0);
 }
 
 void identity_renounce(void)

@@ -22,15 +22,21 @@ struct identity {
 int identity_lookup(const char *user, const char *group, struct identity *identity, char *error,
                     size_t size);
 
-/*
- * Becomes IDENTITY. The master keeps CAP_NET_BIND_SERVICE, if it had it, so that a reload can still
- * bind low ports. 0, or a negative errno with a message in ERROR.
- */
-int identity_become(const struct identity *identity, char *error, size_t size);
+/* The capabilities that are kept, of those that are there. */
+enum identity_keep {
+    IDENTITY_KEEP_NONE,
+    IDENTITY_KEEP_BIND,  /* low ports can still be bound */
+    IDENTITY_KEEP_OTHERS /* and other processes become other users, and are killed */
+};
 
-/*
- * Lets the program that is executed next have CAP_NET_BIND_SERVICE too, if we have it.
- */
+/* Becomes IDENTITY for good. 0, or a negative errno with a message in ERROR. */
+int identity_become(const struct identity *identity, enum identity_keep keep, char *error,
+                    size_t size);
+
+/* Whether children of this process can become other users, and be killed then. */
+bool identity_commands_others(void);
+
+/* Lets the program that is executed next have what identity_become() has kept. */
 void identity_bequeath(void);
 
 /*

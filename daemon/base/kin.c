@@ -4,9 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+/* In /proc/PID/limits. */
+static const char locks_line[] = "Max file locks ";
 
 int kin_adopt(void)
 {
@@ -23,11 +27,31 @@ int kin_mark(uint64_t mark)
     return setrlimit(RLIMIT_LOCKS, &limit) < 0 ? -errno : 0;
 }
 
+/* What prlimit(2) does not tell of another user's process, anybody may read. */
+static uint64_t read_mark(pid_t pid)
+{
+    uint64_t mark = KIN_NO_MARK;
+    char path[32];
+    char line[128];
+    FILE *limits;
+
+    snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+    limits = fopen(path, "re");
+    while (limits && fgets(line, sizeof(line), limits))
+        if (strncmp(line, locks_line, strlen(locks_line)) == 0)
+            mark = strtoull(line + strlen(locks_line), NULL, 10);
+    if (limits)
+        fclose(limits);
+    return mark > 0 ? mark : KIN_NO_MARK; /* "unlimited" is no number */
+}
+
 uint64_t kin_mark_of(pid_t pid)
 {
     struct rlimit limit;
 
-    return prlimit(pid, RLIMIT_LOCKS, NULL, &limit) < 0 ? KIN_NO_MARK : limit.rlim_cur;
+    if (prlimit(pid, RLIMIT_LOCKS, NULL, &limit) == 0)
+        return limit.rlim_cur;
+    return errno == EPERM ? read_mark(pid) : KIN_NO_MARK;
 }
 
 void kin_each(void (*take)(void *context, pid_t child), void *context)

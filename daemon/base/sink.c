@@ -244,6 +244,19 @@ int sink_reopen(void)
     return 0;
 }
 
+int sink_file(void)
+{
+    return sink.target == LOG_TARGET_FILE ? sink.fd : -1;
+}
+
+void sink_adopt(int fd)
+{
+    if (sink.target == LOG_TARGET_FILE)
+        use(fd);
+    else
+        close(fd);
+}
+
 bool sink_put(int level, const char *line, size_t length)
 {
     return sink.put(level, line, length);

@@ -23,6 +23,11 @@ int sink_open(enum log_target target, const char *file);
 /* Opens the file anew, after a rotation. As sink_open(). */
 int sink_reopen(void);
 
+/* The open file; -1 when the lines go elsewhere. And writes to FD, now ours, as to the file opened
+ * anew by who may. */
+int sink_file(void);
+void sink_adopt(int fd);
+
 /* Writes one line of LEVEL, whole or not at all. Whether it was taken. */
 bool sink_put(int level, const char *line, size_t length);
 

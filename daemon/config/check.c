@@ -3,11 +3,8 @@
 #include "config/draft.h"
 #include "config/values.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -313,22 +310,6 @@ static int check_from(const char *directory, const char *file, int mode)
     return result;
 }
 
-static void check_directory(const struct service_config *service, struct report *report)
-{
-    const struct place place = service_place(service, schema_row(KEY_DIRECTORY));
-    const char *directory = service->process.directory;
-    char quoted[REPORT_QUOTED_SIZE];
-    struct stat about;
-    int result;
-
-    if (!directory)
-        return;
-    result = stat(directory, &about) < 0 ? -errno : S_ISDIR(about.st_mode) ? 0 : -ENOTDIR;
-    if (result < 0)
-        report_status(report, result, &place, "found \"%s\", %s, allowed: a directory",
-                      report_quote(directory, quoted), strerror(-result));
-}
-
 static void check_handler_file(const struct service_config *service, struct report *report)
 {
     const struct handler_config *handler = &service->handler;
@@ -351,17 +332,13 @@ static void check_handler_file(const struct service_config *service, struct repo
                                           : "a program that can be run");
 }
 
-/* Accounts are looked up again when they are needed; here so that `check` tells in time. */
 static void check_accounts(const struct config *config, struct report *report)
 {
-    const struct place place = {.file = config->file};
+    const struct place user = {.file = config->file, .row = schema_row(KEY_USER)};
+    const struct place group = {.file = config->file, .row = schema_row(KEY_GROUP)};
 
-    if (config->user && !isdigit((unsigned char)*config->user) && !getpwnam(config->user))
-        report_add(report, &place, "user: found \"%s\", allowed: an account of this system",
-                   config->user);
-    if (config->group && !isdigit((unsigned char)*config->group) && !getgrnam(config->group))
-        report_add(report, &place, "group: found \"%s\", allowed: a group of this system",
-                   config->group);
+    check_user(config->user, &user, report);
+    check_group(config->group, &group, report);
 }
 
 int config_check_files(const struct config *config, char *error, size_t size)
@@ -373,7 +350,7 @@ int config_check_files(const struct config *config, char *error, size_t size)
     for (size_t i = 0; i < config->service_count; i++) {
         enum handler_type type = config->services[i].handler.type;
 
-        check_directory(&config->services[i], &report);
+        check_process(&config->services[i], &report);
         if (type == HANDLER_MODULE || type == HANDLER_COMMAND)
             check_handler_file(&config->services[i], &report);
         if (type == HANDLER_COMMAND)

@@ -6,6 +6,8 @@
 
 struct draft;
 struct place;
+struct report;
+struct service_config;
 
 /* Names of services and framings. */
 #define CHECK_NAME_LENGTH 32
@@ -26,6 +28,15 @@ void check_twice(struct draft *draft, const char *name, const struct place *plac
 
 /* The address just added to the service, given at PLACE: nobody else may have it. */
 void check_last_address(struct draft *draft, const struct place *place);
+
+/*
+ * What `process { }` names outside the configuration: its directory and account; and whether we can
+ * become that. Accounts are looked up again when they are needed; here so that `check` tells in
+ * time.
+ */
+void check_process(const struct service_config *service, struct report *report);
+void check_user(const char *name, const struct place *place, struct report *report);
+void check_group(const char *name, const struct place *place, struct report *report);
 
 /* All services together. */
 void check_config(struct draft *draft);

@@ -43,6 +43,8 @@ void service_deinit(struct service_config *service)
     free(service->overload.busy_reply);
     free(service->overload.busy);
     settings_deinit(&service->environment);
+    free(service->process.user);
+    free(service->process.group);
     free(service->process.directory);
     free(service->handler.module);
     free_words(service->handler.command);

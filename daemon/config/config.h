@@ -86,6 +86,8 @@ enum config_resource {
 
 /* `process { }` and `resources { }`: what a handler runs as */
 struct process_config {
+    char *user; /* NULL: framed's */
+    char *group;
     char *directory; /* NULL: framed's */
     struct config_optional umask;
     struct config_optional nice;
@@ -239,6 +241,10 @@ int config_from_arguments(int argc, char **argv, struct config **config, bool *p
  * only for now.
  */
 int config_check_files(const struct config *config, char *error, size_t size);
+
+/* Whether one of the services runs as somebody else than US. */
+struct identity;
+bool config_has_other_users(const struct config *config, const struct identity *us);
 
 /* Writes CONFIG as a file that config_load() reads to the same: every key with its value. */
 void config_print(const struct config *config, FILE *to);

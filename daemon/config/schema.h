@@ -76,6 +76,8 @@ enum schema_key {
     KEY_GRACE,
     KEY_LINGER,
     KEY_SLOW_REQUEST,
+    KEY_PROCESS_USER,
+    KEY_PROCESS_GROUP,
     KEY_DIRECTORY,
     KEY_UMASK,
     KEY_NICE,

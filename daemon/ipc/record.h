@@ -49,10 +49,16 @@ _Static_assert(sizeof(struct record) <= PIPE_BUF, "a record is written whole");
 /* Writes one record. 0, -EAGAIN (the pipe is full, non-blocking), -EPIPE, or a negative errno. */
 int record_send(int fd, const struct record *record);
 
+/* The same with FD, which the reader gets a copy of, if it is not -1; over a socket only. */
+int record_send_with(int socket, const struct record *record, int fd);
+
 /*
  * Reads one record. 1 and *RECORD (its text terminated), 0 at the end of the stream, -EAGAIN, or
  * -EBADMSG for what is no record.
  */
 int record_receive(int fd, struct record *record);
+
+/* The same from a pipe or a socket; *PASSED is the descriptor that came with it, or -1. */
+int record_receive_with(int fd, struct record *record, int *passed);
 
 #endif

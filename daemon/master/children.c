@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 #include "master/liveness.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Records taken from one worker before others get their turn. */
@@ -150,9 +152,19 @@ static void on_status(struct watch *watch, uint32_t events)
     child_listen((struct child *)(void *)watch, RECORDS_A_ROUND);
 }
 
-static int open_pipes(int control[2], int status[2])
+/* Who is another user cannot open the log anew, and is handed it: over a socket. */
+static bool takes_descriptors(const struct child *child)
 {
-    if (pipe2(control, O_CLOEXEC) < 0)
+    const struct process_config *process = &child->service->config->process;
+
+    return child->role == ROLE_WORKER && (process->user || process->group);
+}
+
+static int open_pipes(const struct child *child, int control[2], int status[2])
+{
+    if (takes_descriptors(child)
+            ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0
+            : pipe2(control, O_CLOEXEC) < 0)
         return -errno;
     if (pipe2(status, O_CLOEXEC) < 0) {
         int result = -errno;
@@ -200,7 +212,7 @@ static int fork_child(struct child *child)
     int control[2] = {-1, -1};
     int status[2] = {-1, -1};
     pid_t master = getpid();
-    int result = open_pipes(control, status);
+    int result = open_pipes(child, control, status);
 
     if (result < 0)
         return result;
@@ -257,6 +269,13 @@ int child_start(struct master *master, struct service *service, enum role role)
     return 0;
 }
 
+static int send_record(const struct child *child, const struct record *record)
+{
+    if (record->type == RECORD_REOPEN && takes_descriptors(child))
+        return record_send_with(child->control_fd, record, sink_file());
+    return record_send(child->control_fd, record);
+}
+
 void child_tell(struct child *child, unsigned type, int64_t value)
 {
     struct record record = {
@@ -265,7 +284,7 @@ void child_tell(struct child *child, unsigned type, int64_t value)
     if (type == RECORD_DRAIN && child->service->forsaken)
         snprintf(record.text, sizeof(record.text), "%s", child->service->forsaken);
     /* To leave is told again anyway, and a full pipe already holds reason enough to look. */
-    if (record_send(child->control_fd, &record) == -EAGAIN)
+    if (send_record(child, &record) == -EAGAIN)
         child->owed |= (1U << type) & OWED;
     if (child->state != CHILD_STARTING || type != RECORD_REOPEN)
         kill(child->pid, WORKER_SIGNAL_POKE);

@@ -249,7 +249,11 @@ static int prepare(struct master *master, struct generation **generation, char *
     result = generation_prepare(master, config, generation, error, size);
     if (result < 0)
         return result;
-    result = identity_become(&master->identity, error, size);
+    result =
+        identity_become(&master->identity,
+                        config_has_other_users(config, &master->identity) ? IDENTITY_KEEP_OTHERS
+                                                                          : IDENTITY_KEEP_BIND,
+                        error, size);
     if (result < 0)
         generation_free(master, *generation);
     return result;

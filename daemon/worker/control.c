@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/points.h"
+#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -142,15 +143,20 @@ static void drain(struct worker *worker, int64_t may_accept, const char *forsake
     worker_report(worker, RECORD_DRAINING, 0, NULL);
 }
 
-static void reopen_log(void)
+/* PASSED is the log that the master has opened, if it did not leave that to us. */
+static void reopen_log(int passed)
 {
-    int result = log_reopen();
+    int result = 0;
 
+    if (passed >= 0)
+        sink_adopt(passed);
+    else
+        result = log_reopen();
     if (result < 0)
         log_error("log-reopen", LOG_ERRNO(result));
 }
 
-static void obey(struct worker *worker, const struct record *record)
+static void obey(struct worker *worker, const struct record *record, int passed)
 {
     switch (record->type) {
     case RECORD_SERVE:
@@ -163,7 +169,7 @@ static void obey(struct worker *worker, const struct record *record)
         worker->draining = worker->stopping = true;
         break;
     case RECORD_REOPEN:
-        reopen_log();
+        reopen_log(passed);
         break;
     case RECORD_WAKE:
         worker->look = true;
@@ -184,12 +190,13 @@ static void become_orphan(struct worker *worker)
 void worker_attend(struct worker *worker)
 {
     struct record record;
+    int passed;
     int got;
 
     poked = 0;
     arm(repeat_timer, 0, 0);
-    while ((got = record_receive(worker->start->control_fd, &record)) > 0)
-        obey(worker, &record);
+    while ((got = record_receive_with(worker->start->control_fd, &record, &passed)) > 0)
+        obey(worker, &record, passed);
     if (got == 0 && !worker->orphan)
         become_orphan(worker);
     if (!worker->draining && (told_to_drain || worker->orphan))

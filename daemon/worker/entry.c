@@ -75,6 +75,21 @@ static int start_handler(struct worker *worker, char *error, size_t size)
     return handler_start(worker->handler, error, size);
 }
 
+/* Then its program needs nothing to become the same user, and it nothing to kill that. */
+static int become_user(const struct worker *worker, char *error, size_t size)
+{
+    const struct process_config *process = &worker->service->process;
+    struct identity identity;
+    int result;
+
+    if (!process->user && !process->group)
+        return 0;
+    result = identity_lookup(process->user, process->group, &identity, error, size);
+    if (result < 0)
+        return result;
+    return identity_become(&identity, IDENTITY_KEEP_NONE, error, size);
+}
+
 static int set_up(struct worker *worker, char *error, size_t size)
 {
     const struct worker_start *start = worker->start;
@@ -89,6 +104,8 @@ static int set_up(struct worker *worker, char *error, size_t size)
     kin_mark(start->mark);
     descriptors_restore_limit(start->file_limit);
     result = attributes_take(worker->service, start->slot, error, size);
+    if (result == 0)
+        result = become_user(worker, error, size);
     identity_renounce();
     if (result == 0)
         result = environment_adopt(worker->service);
