@@ -33,12 +33,21 @@ static const char *skip_string(const char *at, char quote)
     return at;
 }
 
+/* As strspn(3) and strcspn(3), which under AddressSanitizer's strict checks read on to the end of the
+ * text each time. */
+static const char *skip(const char *at, const char *set, bool within)
+{
+    while (*at != '\0' && (strchr(set, *at) != NULL) == within)
+        at++;
+    return at;
+}
+
 static bool next_token(const char **at, struct token *token)
 {
-    const char *start = *at + strspn(*at, " \t\r\n");
+    const char *start = skip(*at, " \t\r\n", true);
     const bool quoted = *start == '"' || *start == '\'';
     const char *end =
-        quoted ? skip_string(start + 1, *start) : start + strcspn(start, " \t\r\n\"'={}(),+");
+        quoted ? skip_string(start + 1, *start) : skip(start, " \t\r\n\"'={}(),+", false);
 
     if (*start == '\0')
         return false;

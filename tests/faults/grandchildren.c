@@ -166,6 +166,7 @@ END_TEST
 
 START_TEST(are_asked_before_they_are_killed)
 {
+    char *said;
     pid_t pid;
 
     daemon_start("service it { listen = \"unix:$DIR/it.sock\" framing = line workers { max = 1 }\n"
@@ -174,7 +175,9 @@ START_TEST(are_asked_before_they_are_killed)
     pid = start_one("it", "!polite");
     ck_assert(process_lives(pid));
     daemon_stop();
-    ck_assert_str_eq(read_whole(expand("$DIR/said")), "eof\nterm\n");
+    said = read_whole(expand("$DIR/said"));
+    ck_assert_str_eq(said, "eof\nterm\n");
+    free(said);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ static void expect(int signal, unsigned least_ms, const char *said)
         ck_assert_str_eq(text, said);
     else
         ck_assert_ptr_null(text);
+    free(text);
 }
 
 START_TEST(end_of_input_is_enough)
