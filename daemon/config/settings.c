@@ -33,8 +33,8 @@ static const char *skip_string(const char *at, char quote)
     return at;
 }
 
-/* As strspn(3) and strcspn(3), which under AddressSanitizer's strict checks read on to the end of the
- * text each time. */
+/* As strspn(3) and strcspn(3), which under AddressSanitizer's strict checks read on to the end of
+ * the text each time. */
 static const char *skip(const char *at, const char *set, bool within)
 {
     while (*at != '\0' && (strchr(set, *at) != NULL) == within)
