@@ -79,6 +79,7 @@ static void check_handler_key(struct draft *draft, enum schema_key key, enum han
 {
     static const char *const codecs[] = {
         [KEY_WINDOW] = "codec = record",
+        [KEY_BATCH] = "codec = line or frame; with record there is window",
         [KEY_SETTLE] = "codec = line or frame; with record the program says READY",
     };
 

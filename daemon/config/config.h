@@ -105,6 +105,7 @@ struct handler_config {
     enum handler_reply reply;
     enum handler_unbuffer unbuffer;
     uint64_t window; /* with the codec record: requests in flight */
+    uint64_t batch;  /* with the others: messages that are sent before the first is answered */
     uint64_t
         settle_ms;    /* one of the others that lives this long has started, if there is no probe */
     char *probe_text; /* what a new worker asks its handler first, as written; NULL: nothing */

@@ -51,6 +51,7 @@ enum schema_key {
     KEY_REPLY,
     KEY_UNBUFFER,
     KEY_WINDOW,
+    KEY_BATCH,
     KEY_SETTLE,
     KEY_PROBE,
     KEY_PROBE_REPLY,

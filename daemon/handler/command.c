@@ -4,19 +4,12 @@
  * reply nobody knows what its next output answers, so its pipes are never used again: the whole
  * process group is killed, and a fresh one takes the next request.
  */
+#include "handler/command.h"
+
 #include "base/clock.h"
 #include "config/config.h"
 #include "handler/kinds.h"
 #include "handler/probe.h"
-#include "handler/program.h"
-
-struct command {
-    struct handler base;
-    struct codec codec;
-    struct program program;
-    bool other_client; /* than the one whose request was the last */
-    bool one_way;      /* nobody waits for what it says */
-};
 
 /* What a sight between requests means. */
 static const struct verdict {
@@ -44,8 +37,7 @@ static enum coprocess_sight look(struct command *command)
     return COPROCESS_QUIET;
 }
 
-/* Makes ready for REQUEST a process that owes nothing to anybody. */
-static enum handler_outcome prepare(struct command *command, struct request *request)
+enum handler_outcome command_prepare(struct command *command, struct request *request)
 {
     struct coprocess *coprocess = &command->program.coprocess;
     bool other_client = command->other_client;
@@ -67,6 +59,13 @@ static enum handler_outcome prepare(struct command *command, struct request *req
     return program_revive(&command->program) ? HANDLER_OK : program_refuse(&command->program);
 }
 
+enum handler_outcome command_fail(struct command *command, enum handler_outcome outcome)
+{
+    program_discard(&command->program, outcome, command->program.coprocess.reason);
+    program_revive(&command->program);
+    return outcome;
+}
+
 static enum handler_outcome deliver(struct command *command, const struct framed_frame *reply)
 {
     const struct handler_host *host = command->base.host;
@@ -79,8 +78,8 @@ static enum handler_outcome deliver(struct command *command, const struct framed
     return result < 0 ? HANDLER_IO : HANDLER_FAILED;
 }
 
-static enum handler_outcome message(struct handler *handler, const void *data, size_t length,
-                                    uint64_t deadline_ms)
+enum handler_outcome command_message(struct handler *handler, const void *data, size_t length,
+                                     uint64_t deadline_ms)
 {
     struct command *command = (struct command *)handler;
     struct coprocess *coprocess = &command->program.coprocess;
@@ -91,32 +90,29 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
 
     if (request_init(&request, &command->codec, data, length, deadline_ms) != FRAMED_OK)
         return HANDLER_REFUSED;
-    outcome = prepare(command, &request);
+    outcome = command_prepare(command, &request);
     if (outcome != HANDLER_OK)
         return outcome;
     outcome =
         one_way ? coprocess_tell(coprocess, &request) : coprocess_ask(coprocess, &request, &reply);
-    if (outcome != HANDLER_OK) {
-        program_discard(&command->program, outcome, coprocess->reason);
-        program_revive(&command->program);
-        return outcome;
-    }
+    if (outcome != HANDLER_OK)
+        return command_fail(command, outcome);
     return one_way ? HANDLER_OK : deliver(command, &reply);
 }
 
-static int open_client(struct handler *handler, const struct framed_peer *peer)
+int command_open(struct handler *handler, const struct framed_peer *peer)
 {
     (void)peer;
     ((struct command *)handler)->other_client = true;
     return 0;
 }
 
-static void close_client(struct handler *handler)
+void command_close(struct handler *handler)
 {
     coprocess_trim(&((struct command *)handler)->program.coprocess);
 }
 
-static int watch(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX])
+int command_watch(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX])
 {
     const struct process *process = &((struct command *)handler)->program.coprocess.process;
     int count = 0;
@@ -130,7 +126,7 @@ static int watch(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX]
     return count;
 }
 
-static void attend(struct handler *handler)
+void command_attend(struct handler *handler)
 {
     struct command *command = (struct command *)handler;
     enum coprocess_sight sight = COPROCESS_QUIET;
@@ -146,7 +142,7 @@ static void attend(struct handler *handler)
     program_revive(&command->program);
 }
 
-static int start(struct handler *handler, char *error, size_t size)
+int command_start(struct handler *handler, char *error, size_t size)
 {
     struct command *command = (struct command *)handler;
     int result = codec_init(&command->codec, handler->host->service, error, size);
@@ -163,7 +159,7 @@ static int start(struct handler *handler, char *error, size_t size)
     return result;
 }
 
-static void stop(struct handler *handler, unsigned grace_ms)
+void command_stop(struct handler *handler, unsigned grace_ms)
 {
     struct command *command = (struct command *)handler;
 
@@ -175,11 +171,11 @@ const struct handler_ops handler_command = {
     .name = "command",
     .probes = true,
     .size = sizeof(struct command),
-    .start = start,
-    .open = open_client,
-    .close = close_client,
-    .message = message,
-    .watch = watch,
-    .attend = attend,
-    .stop = stop,
+    .start = command_start,
+    .open = command_open,
+    .close = command_close,
+    .message = command_message,
+    .watch = command_watch,
+    .attend = command_attend,
+    .stop = command_stop,
 };

@@ -249,21 +249,30 @@ enum handler_outcome coprocess_judge_end(struct coprocess *coprocess)
     return HANDLER_PROTOCOL;
 }
 
-/* Whether OUTPUT is one whole reply. HANDLER_PROTOCOL if it never will be. */
-static enum handler_outcome judge(struct coprocess *coprocess, struct framed_frame *reply,
-                                  bool *whole)
+enum handler_outcome coprocess_decode(struct coprocess *coprocess, size_t at,
+                                      struct framed_frame *reply, bool *whole)
 {
-    int verdict = framed_decode(coprocess->codec->reply, &coprocess->decoder, coprocess->output,
-                                coprocess->length, reply);
+    int verdict = framed_decode(coprocess->codec->reply, &coprocess->decoder,
+                                coprocess->output + at, coprocess->length - at, reply);
 
     *whole = verdict == FRAMED_OK;
-    if (verdict == FRAMED_OK && reply->size < coprocess->length)
-        coprocess->reason = "it wrote more than one reply";
-    else if (verdict == FRAMED_OVERSIZE)
+    if (verdict == FRAMED_OVERSIZE)
         coprocess->reason = "its reply is larger than max_reply";
     else if (verdict != FRAMED_OK && verdict != FRAMED_NEED_MORE)
         coprocess->reason = framed_verdict_word(verdict);
     return coprocess->reason ? HANDLER_PROTOCOL : HANDLER_OK;
+}
+
+/* Whether OUTPUT is one whole reply. HANDLER_PROTOCOL if it never will be. */
+static enum handler_outcome judge(struct coprocess *coprocess, struct framed_frame *reply,
+                                  bool *whole)
+{
+    if (coprocess_decode(coprocess, 0, reply, whole) != HANDLER_OK)
+        return HANDLER_PROTOCOL;
+    if (!*whole || reply->size == coprocess->length)
+        return HANDLER_OK;
+    coprocess->reason = COPROCESS_MORE;
+    return HANDLER_PROTOCOL;
 }
 
 /*
@@ -296,7 +305,7 @@ enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *
     }
     if (sight != COPROCESS_LATE)
         return coprocess_judge_end(coprocess);
-    coprocess->reason = "it did not answer within the request deadline";
+    coprocess->reason = COPROCESS_UNANSWERED;
     return HANDLER_TIMEOUT;
 }
 

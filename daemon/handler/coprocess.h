@@ -19,6 +19,10 @@
 /* What a process gets to die after it has closed its pipes, so that the log can say how. */
 #define LAST_BREATH_MS 100
 
+/* Reasons that several places give. */
+#define COPROCESS_MORE "it wrote more than one reply"
+#define COPROCESS_UNANSWERED "it did not answer within the request deadline"
+
 struct coprocess {
     struct process process;
     const struct codec *codec;
@@ -91,6 +95,11 @@ int request_init(struct request *request, const struct codec *codec, const void 
 /* Writes the next COUNT bytes of REQUEST (or all of them: SIZE_MAX) as far as the pipe takes them.
  * 0, -EAGAIN, or a negative errno. */
 int request_send(struct request *request, int fd, size_t count);
+
+/* Whether OUTPUT has one whole reply from byte AT on: *WHOLE, and *REPLY counts from there.
+ * HANDLER_OK, or PROTOCOL if it never will have. */
+enum handler_outcome coprocess_decode(struct coprocess *coprocess, size_t at,
+                                      struct framed_frame *reply, bool *whole);
 
 /* Writes REQUEST and reads the reply, which lies in OUTPUT as REPLY says. HANDLER_OK, TIMEOUT, DIED
  * or PROTOCOL. */

@@ -153,7 +153,7 @@ enum handler_outcome coprocess_rest(struct coprocess *coprocess, uint64_t deadli
     }
     if (sight == COPROCESS_QUIET)
         return HANDLER_OK;
-    coprocess->reason = sight == COPROCESS_LATE ? "it did not read what it was asked"
-                                                : "it wrote more than one reply";
+    coprocess->reason =
+        sight == COPROCESS_LATE ? "it did not read what it was asked" : COPROCESS_MORE;
     return sight == COPROCESS_ENDED ? HANDLER_DIED : HANDLER_PROTOCOL;
 }

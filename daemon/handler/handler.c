@@ -37,6 +37,8 @@ struct handler *handler_new(const struct handler_host *host)
         ops = builtins[config->builtin];
     else if (config->type == HANDLER_COMMAND && config->codec == CODEC_RECORD)
         ops = &handler_record;
+    else if (config->type == HANDLER_COMMAND && config->batch > 1)
+        ops = &handler_batch;
     handler = calloc(1, ops->size);
     if (!handler)
         return NULL;

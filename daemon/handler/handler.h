@@ -33,6 +33,10 @@ struct handler_host {
      * 0, an encoding verdict above 0, or a negative errno. */
     int (*reply)(void *context, const void *data, size_t length);
 
+    /* Sends what reply() has queued, before a wait: 0 or a negative errno. Called by handlers with
+     * pump() only. May be NULL. */
+    int (*flush)(void *context);
+
     /* A message of LENGTH bytes that message() took at BEGAN_NS (clock_ns()) has got its last
      * reply. Called by handlers with pump() only. May be NULL. */
     void (*answered)(void *context, uint64_t began_ns, size_t length);
@@ -93,12 +97,12 @@ struct handler_ops {
     enum handler_outcome (*message)(struct handler *handler, const void *data, size_t length,
                                     uint64_t deadline_ms);
     /*
-     * For handlers that answer later; NULL: message() returns after the reply. Here message() only
-     * takes the message, while !full, and this moves on what can be moved without waiting: writes
-     * requests, reads replies and hands them to the host, each client's in its order. READY has the
-     * COUNT descriptors of watch() with what poll(2) said; COUNT is 0 behind a batch of messages.
-     * Anything but OK: the client is to be closed, as of message(); after HANGUP it gets first what
-     * it is owed.
+     * For handlers that answer later; NULL: message() returns after the reply. Here message() may
+     * only take the message, while !full, and this moves on what can be moved without waiting:
+     * writes requests, reads replies and hands them to the host, each client's in its order. READY
+     * has the COUNT descriptors of watch() with what poll(2) said; COUNT is 0 behind a batch of
+     * messages. Anything but OK: the client is to be closed, as of message(); after HANGUP it gets
+     * first what it is owed.
      */
     enum handler_outcome (*pump)(struct handler *handler, const struct pollfd *ready, int count);
     /* Fills WATCH with what must be watched while waiting for clients; how many. May be NULL. */

@@ -8,6 +8,7 @@ extern const struct handler_ops handler_echo;
 extern const struct handler_ops handler_discard;
 extern const struct handler_ops handler_module;
 extern const struct handler_ops handler_command;
+extern const struct handler_ops handler_batch;  /* a command, with many messages at a time */
 extern const struct handler_ops handler_record; /* a command, with the codec record */
 
 #endif

@@ -59,8 +59,10 @@ enum counter worker_pump(struct worker *worker, const struct pollfd *ready, int 
     uint64_t now;
 
     worker->reply_error = 0;
+    if (handler->owed > 0)
+        slot_set(worker->slot, SLOT_HANDLING, handler->owed_since_ms);
     reason = worker_reason(worker, handler->ops->pump(handler, ready, count));
-    if (worker->reply_error == 0 && framed_conn_queued(&worker->conn) > 0) {
+    if (worker->reply_error >= 0 && framed_conn_queued(&worker->conn) > 0) {
         int result;
 
         slot_set(worker->slot, SLOT_WRITING, began_ms);

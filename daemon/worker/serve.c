@@ -71,6 +71,21 @@ int worker_reply(void *context, const void *data, size_t length)
     return result;
 }
 
+int worker_flush(void *context)
+{
+    struct worker *worker = context;
+    int result;
+
+    if (framed_conn_queued(&worker->conn) == 0)
+        return 0;
+    slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
+    result = framed_conn_flush(&worker->conn);
+    if (result < 0)
+        worker->reply_error = result;
+    slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
+    return result;
+}
+
 static enum counter flush(struct worker *worker)
 {
     int result = framed_conn_flush(&worker->conn);

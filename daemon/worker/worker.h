@@ -83,6 +83,7 @@ void worker_serve(struct worker *worker);
 void worker_publish(struct worker *worker);
 /* The host's reply call for handlers. */
 int worker_reply(void *context, const void *data, size_t length);
+int worker_flush(void *context);
 
 /* Why the client is to be closed after OUTCOME, or KEEP_SERVING. */
 enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);

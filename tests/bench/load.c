@@ -143,10 +143,10 @@ static void client_receive(struct client *client)
     }
 }
 
-/* Until the time is over, or UNTIL messages have been answered. */
+/* Until UNTIL messages have been answered; or, where that is UINT64_MAX, the time is over. */
 static void client_run(struct client *client, uint64_t until)
 {
-    while (!over && client->answered < until) {
+    while (client->answered < until && !(over && until == UINT64_MAX)) {
         client_queue(client);
         if (client->out_start < client->out_end)
             client_send(client);

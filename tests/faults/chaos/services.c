@@ -20,7 +20,8 @@ const struct chaos_service services[SERVICES] = {
      .handler = "module = \"$HANDLERS/stuck.so\""},
     {.name = "frames",
      .listen = "tcp:127.0.0.1:0",
-     .handler = "command = {\"$HANDLERS/scripted\", \"--frame\"} codec = frame settle = 20ms",
+     .handler =
+         "command = {\"$HANDLERS/scripted\", \"--frame\"} codec = frame batch = 8 settle = 20ms",
      .program = true},
     {.name = "once",
      .listen = "unix:$DIR/once.sock",
