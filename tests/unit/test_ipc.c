@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +92,63 @@ START_TEST(nobody_reads_is_an_error_not_a_signal)
     close(ends[0]);
     ends[0] = -1;
     ck_assert_int_eq(record_send(ends[1], &record), -EPIPE);
+}
+END_TEST
+
+static void open_socket(void)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+}
+
+/* With one, without one, and as many as it takes to fill the socket: each in its order. */
+START_TEST(descriptors_come_along)
+{
+    const struct record with = {.type = RECORD_REOPEN};
+    const struct record without = {.type = RECORD_WAKE};
+    struct record got;
+    struct stat ours, theirs;
+    int passed = 0;
+    int sent = 0;
+
+    ck_assert_int_eq(fstat(ends[0], &ours), 0);
+    ck_assert_int_eq(record_send(ends[1], &without), 0);
+    ck_assert_int_eq(record_send_with(ends[1], &with, ends[0]), 0);
+    ck_assert_int_eq(record_send_with(ends[1], &with, -1), 0);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), 1);
+    ck_assert(got.type == RECORD_WAKE && passed == -1);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), 1);
+    ck_assert_uint_eq(got.type, RECORD_REOPEN);
+    ck_assert_int_eq(fstat(passed, &theirs), 0);
+    ck_assert_uint_eq(theirs.st_ino, ours.st_ino);
+    ck_assert_int_eq(fcntl(passed, F_GETFD), FD_CLOEXEC);
+    close(passed);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), 1);
+    ck_assert(got.type == RECORD_REOPEN && passed == -1);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), -EAGAIN);
+    while (record_send(ends[1], &without) == 0)
+        sent++;
+    ck_assert_int_gt(sent, 0);
+    ck_assert_int_eq(record_send(ends[1], &without), -EAGAIN);
+    while (record_receive_with(ends[0], &got, &passed) == 1)
+        sent--;
+    ck_assert_int_eq(sent, 0);
+    shutdown(ends[1], SHUT_WR);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), 0);
+}
+END_TEST
+
+/* Who reads either need not ask which it is. */
+START_TEST(a_pipe_brings_none)
+{
+    const struct record record = {.type = RECORD_REOPEN, .value = 7};
+    struct record got;
+    int passed = 0;
+
+    ck_assert_int_eq(record_send(ends[1], &record), 0);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), 1);
+    ck_assert_int_eq(got.value, 7);
+    ck_assert_int_eq(passed, -1);
+    ck_assert_int_eq(record_receive_with(ends[0], &got, &passed), -EAGAIN);
 }
 END_TEST
 
@@ -275,6 +334,7 @@ int main(void)
 {
     Suite *suite = suite_create("ipc");
     TCase *records = tcase_create("records");
+    TCase *sockets = tcase_create("sockets");
     TCase *memory = tcase_create("slots");
 
     tcase_add_checked_fixture(records, open_pipe, close_pipe);
@@ -283,6 +343,10 @@ int main(void)
     tcase_add_test(records, garbage_is_no_record);
     tcase_add_test(records, end_of_stream_is_told);
     tcase_add_test(records, nobody_reads_is_an_error_not_a_signal);
+    tcase_add_test(records, a_pipe_brings_none);
+    tcase_add_checked_fixture(sockets, open_socket, close_pipe);
+    tcase_add_test(sockets, descriptors_come_along);
+    suite_add_tcase(suite, sockets);
     tcase_add_checked_fixture(memory, map_slots, unmap_slots);
     tcase_add_test(memory, slots_share_no_cache_line);
     tcase_add_test(memory, activity_is_one_word);
