@@ -1,10 +1,12 @@
 #include "config/check.h"
 
+#include "base/runnable.h"
 #include "config/draft.h"
 #include "config/values.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -321,16 +323,24 @@ static void check_handler_file(const struct service_config *service, struct repo
     const bool search = !strchr(file, '/');
     int result = search ? find_in_path(file, config_search_path(service))
                         : check_from(service->process.directory, file, module ? R_OK : X_OK);
+    char why[512];
     char quoted[REPORT_QUOTED_SIZE];
 
-    if (result < 0)
-        report_status(report, result, &place, "found \"%s\", %s, allowed: %s",
-                      report_quote(file, quoted),
-                      search && result == -ENOENT ? "which is not in PATH" : strerror(-result),
-                      module              ? "a shared object"
-                      : strchr(file, ' ') ? "a program that can be run, and its arguments as words "
-                                            "of their own: {\"jq\", \"-c\"}"
-                                          : "a program that can be run");
+    if (result == 0)
+        return;
+    if (module)
+        snprintf(why, sizeof(why), "%s", strerror(-result));
+    else
+        runnable_explain(&(struct runnable){.program = file,
+                                            .directory = service->process.directory,
+                                            .path = config_search_path(service)},
+                         result, why, sizeof(why));
+    report_status(report, result, &place, "found \"%s\": %s, allowed: %s",
+                  report_quote(file, quoted), why,
+                  module              ? "a shared object"
+                  : strchr(file, ' ') ? "a program that can be run, and its arguments as words "
+                                        "of their own: {\"jq\", \"-c\"}"
+                                      : "a program that can be run");
 }
 
 static void check_accounts(const struct config *config, struct report *report)

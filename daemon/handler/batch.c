@@ -223,11 +223,11 @@ static enum handler_outcome answer(struct batch *batch)
 }
 
 /* In its turn, which is behind those that were collected. */
-static enum handler_outcome refuse(struct batch *batch)
+static enum handler_outcome refuse(struct batch *batch, size_t length)
 {
     enum handler_outcome outcome = batch->count > 0 ? answer(batch) : HANDLER_OK;
 
-    return outcome == HANDLER_OK ? settle(batch, HANDLER_REFUSED) : outcome;
+    return outcome == HANDLER_OK ? settle(batch, command_refuse(&batch->command, length)) : outcome;
 }
 
 static enum handler_outcome message(struct handler *handler, const void *data, size_t length,
@@ -239,7 +239,7 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     if (batch->command.other_client)
         return ask_alone(batch, data, length, deadline_ms);
     if (framed_encode(batch->command.codec.request, data, length, false, &envelope) != FRAMED_OK)
-        return refuse(batch);
+        return refuse(batch, length);
     if (make_room(batch, envelope.head_length + length + envelope.tail_length) < 0)
         return HANDLER_FAILED;
     add(batch, envelope.head, envelope.head_length);

@@ -146,7 +146,5 @@ void buffering_advise(char *const *command, char *text, size_t size)
     else if (known && known->advice)
         snprintf(text, size, "%s", known->advice);
     else
-        snprintf(text, size,
-                 "flush after each reply, or put stdbuf -oL before the command where it is a "
-                 "program in C");
+        snprintf(text, size, "flush after each reply, or try unbuffer = stdbuf, or pty");
 }

@@ -7,6 +7,7 @@
 #include "handler/command.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "handler/kinds.h"
 #include "handler/probe.h"
@@ -78,6 +79,18 @@ static enum handler_outcome deliver(struct command *command, const struct framed
     return result < 0 ? HANDLER_IO : HANDLER_FAILED;
 }
 
+enum handler_outcome command_refuse(struct command *command, size_t length)
+{
+    struct program *program = &command->program;
+
+    if (limiter_pass(&program->refusals, 1, clock_coarse_ms()))
+        log_warning("handler-refused", LOG_INT("bytes", length),
+                    LOG_STR("reason", "a message with a line feed in it cannot be a line"),
+                    LOG_INT("suppressed", limiter_take(&program->refusals)),
+                    LOG_STR("hint", "codec = frame, and codec = record, take any bytes"));
+    return HANDLER_REFUSED;
+}
+
 enum handler_outcome command_message(struct handler *handler, const void *data, size_t length,
                                      uint64_t deadline_ms)
 {
@@ -89,7 +102,7 @@ enum handler_outcome command_message(struct handler *handler, const void *data, 
     enum handler_outcome outcome;
 
     if (request_init(&request, &command->codec, data, length, deadline_ms) != FRAMED_OK)
-        return HANDLER_REFUSED;
+        return command_refuse(command, length);
     outcome = command_prepare(command, &request);
     if (outcome != HANDLER_OK)
         return outcome;
@@ -153,10 +166,7 @@ int command_start(struct handler *handler, char *error, size_t size)
         result = program_start(&command->program, error, size);
     if (result < 0)
         return result;
-    result = probe_coprocess(&command->program.coprocess, handler->host, error, size);
-    if (result < 0)
-        program_announce(&command->program);
-    return result;
+    return probe_coprocess(&command->program.coprocess, handler->host, error, size);
 }
 
 void command_stop(struct handler *handler, unsigned grace_ms)

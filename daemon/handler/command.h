@@ -15,6 +15,10 @@ struct command {
 /* Makes ready for REQUEST a process that owes nothing to anybody. */
 enum handler_outcome command_prepare(struct command *command, struct request *request);
 
+/* Tells, now and then, of a message of LENGTH bytes that cannot be a line, as all others can.
+ * HANDLER_REFUSED. */
+enum handler_outcome command_refuse(struct command *command, size_t length);
+
 /* Replaces a process that did not end its last exchange well, but with OUTCOME; which it returns.
  */
 enum handler_outcome command_fail(struct command *command, enum handler_outcome outcome);

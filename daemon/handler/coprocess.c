@@ -257,7 +257,7 @@ enum handler_outcome coprocess_decode(struct coprocess *coprocess, size_t at,
 
     *whole = verdict == FRAMED_OK;
     if (verdict == FRAMED_OVERSIZE)
-        coprocess->reason = "its reply is larger than max_reply";
+        coprocess->reason = COPROCESS_TOO_LARGE;
     else if (verdict != FRAMED_OK && verdict != FRAMED_NEED_MORE)
         coprocess->reason = framed_verdict_word(verdict);
     return coprocess->reason ? HANDLER_PROTOCOL : HANDLER_OK;

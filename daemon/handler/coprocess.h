@@ -22,6 +22,7 @@
 /* Reasons that several places give. */
 #define COPROCESS_MORE "it wrote more than one reply"
 #define COPROCESS_UNANSWERED "it did not answer within the request deadline"
+#define COPROCESS_TOO_LARGE "its reply is larger than max_reply"
 
 struct coprocess {
     struct process process;

@@ -32,4 +32,15 @@ int probe_handler(struct handler *handler, char *error, size_t size);
 int probe_coprocess(struct coprocess *coprocess, const struct handler_host *host, char *error,
                     size_t size);
 
+/*
+ * A co-process that has not started: ends it, and writes what became of it: WHAT it did, how it
+ * ended when it had ENDED by itself, and its last words on stderr. -ECHILD.
+ */
+int trial_explain(struct coprocess *coprocess, const struct handler_host *host, const char *what,
+                  bool ended, char *error, size_t size);
+
+/* The same of one that lives, with what it wrote to stdout, and what that is for. */
+int trial_explain_output(struct coprocess *coprocess, const struct handler_host *host,
+                         const char *what, char *error, size_t size);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runnable.h"
 #include "config/config.h"
 #include "handler/attributes.h"
 #include "handler/leftovers.h"
@@ -9,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +26,8 @@
 #define CHILD_STACK_SIZE ((size_t)64 * 1024)
 /* SIGKILL works at once but for a process that the kernel itself holds: that one we leave to it. */
 #define REAP_MS 1000
+
+#define EXPLAINED_SIZE 512
 
 /* Handed to the child, which shares our memory until it has become another program. */
 struct launch {
@@ -152,34 +154,21 @@ static int open_pipe(int *ours, int *theirs, bool we_write)
     return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* Where the program is, as seen from here. */
-static bool is_there(const struct process_setup *setup)
-{
-    const char *directory = setup->as ? setup->as->directory : NULL;
-    const char *program = setup->argv[0];
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s%s%s", directory && program[0] != '/' ? directory : "",
-             directory && program[0] != '/' ? "/" : "", program);
-    return access(path, F_OK) == 0;
-}
-
 static void explain(const struct launch *launch, int failure, char *error, size_t size)
 {
+    const struct process_config *as = launch->setup->as;
     const char *program = launch->setup->argv[0];
-    const char *why = log_errno_text(failure);
+    const struct runnable runnable = {.program = program,
+                                      .directory = as ? as->directory : NULL,
+                                      .path = getenv("PATH") ? getenv("PATH") : ""};
+    char why[EXPLAINED_SIZE];
 
     if (launch->what) {
-        snprintf(error, size, "cannot start \"%s\": its %s: %s%s", program, launch->what, why,
-                 failure == -EPERM ? "; framed itself has less" : "");
+        snprintf(error, size, "cannot start \"%s\": its %s: %s%s", program, launch->what,
+                 log_errno_text(failure), failure == -EPERM ? "; framed itself has less" : "");
         return;
     }
-    if (failure == -ENOENT && !strchr(program, '/'))
-        why = "not found in PATH";
-    else if (failure == -ENOENT && is_there(launch->setup))
-        why = "the interpreter that its first line names is not there";
-    else if (failure == -EACCES)
-        why = "not an executable file, or its folder is closed to this user";
+    runnable_explain(&runnable, failure, why, sizeof(why));
     snprintf(error, size, "cannot start \"%s\": %s", program, why);
 }
 

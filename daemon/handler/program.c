@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "handler/advice.h"
 #include "handler/leftovers.h"
-#include "handler/printable.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,11 +18,6 @@
 /* Bytes of unwanted output that are quoted. */
 #define QUOTE_MAX 64
 #define LOGS_PER_SECOND 10
-
-#define BUFFERING_HINT                                                                             \
-    "it has printed nothing since its start: it probably buffers its output; try jq "              \
-    "--unbuffered, "                                                                               \
-    "sed -u, grep --line-buffered, python3 -u, or stdbuf -oL before the command"
 
 static char *const *arguments(const struct program *program)
 {
@@ -79,7 +74,8 @@ static void log_end(struct program *program, enum handler_outcome outcome, const
     const struct coprocess *coprocess = &program->coprocess;
     /* Not by us, and so there is one who asks. */
     const char *oom = strcmp(status, "SIGKILL") == 0 ? oom_word(&program->oom) : NULL;
-    bool mute = outcome == HANDLER_TIMEOUT && coprocess->received == 0;
+    const struct fault fault = {outcome, reason, status, coprocess, program->host->service};
+    char hint[ADVICE_SIZE];
     /* A process can be replaced for no fault of its own. */
     const char *event = outcome == HANDLER_OK ? "handler-replaced" : handler_outcome_word(outcome);
 
@@ -89,7 +85,7 @@ static void log_end(struct program *program, enum handler_outcome outcome, const
                 LOG_STR("status", status[0] ? status : NULL), LOG_STR("oom", oom),
                 LOG_BYTES("output", coprocess->output, quotable(coprocess)),
                 LOG_INT("suppressed", limiter_take(&program->ends)),
-                LOG_STR("hint", mute ? BUFFERING_HINT : NULL));
+                LOG_STR("hint", advice_give(&fault, hint) ? hint : NULL));
 }
 
 /* For whoever looks at the service, not only at its log. */
@@ -173,30 +169,6 @@ enum handler_outcome program_refuse(struct program *program)
                     LOG_INT("delay_ms", clock_left_ms(program->not_before_ms, clock_ms())),
                     LOG_INT("suppressed", limiter_take(&program->refusals)));
     return HANDLER_FAILED;
-}
-
-int program_explain_start(struct program *program, const char *what, char *error, size_t size)
-{
-    struct coprocess *coprocess = &program->coprocess;
-    const char *name = arguments(program)[0];
-    char status[PROCESS_STATUS_SIZE];
-    char said[STDERR_TAIL_SIZE + 1];
-    char quoted[QUOTE_MAX + 1];
-
-    if (!what)
-        process_ended(&coprocess->process, LAST_BREATH_MS);
-    coprocess_finish(coprocess, status);
-    program_announce(program);
-    stderr_log_last(&coprocess->errors, said, sizeof(said));
-    printable(coprocess->output, quotable(coprocess), quoted, sizeof(quoted));
-    if (what)
-        snprintf(error, size, "\"%s\" %s%s%s%s", name, what, quoted[0] ? ": \"" : "", quoted,
-                 quoted[0] ? "\"" : "");
-    else
-        snprintf(error, size, "\"%s\" ended at its start: %s%s%s", name,
-                 status[0] ? status : "it closed its standard output", said[0] ? "; it said: " : "",
-                 said);
-    return -ECHILD;
 }
 
 /* Waits for the end of the process until UNTIL_MS; its last output is of no interest, but must not

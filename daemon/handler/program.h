@@ -47,10 +47,6 @@ enum handler_outcome program_refuse(struct program *program);
  * coprocess's output holds is quoted and forgotten. */
 void program_discard(struct program *program, enum handler_outcome outcome, const char *reason);
 
-/* Ends a process that did not start, and says in ERROR why: WHAT it did, with its output; NULL: it
- * has ended. -ECHILD. */
-int program_explain_start(struct program *program, const char *what, char *error, size_t size);
-
 /* Closes its stdin and waits for its end for GRACE_MS, then SIGTERM and as long again, then
  * SIGKILL; without GRACE_MS SIGKILL at once. Nothing that it has started is left. Frees all. */
 void program_stop(struct program *program, unsigned grace_ms);

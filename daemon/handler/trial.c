@@ -1,6 +1,7 @@
 /* A co-process at its start: the probe, or some time in silence; and why it did not stand it. */
 #include "base/clock.h"
 #include "config/config.h"
+#include "handler/advice.h"
 #include "handler/coprocess.h"
 #include "handler/printable.h"
 #include "handler/probe.h"
@@ -16,16 +17,15 @@ static void quote(const void *bytes, size_t length, char quoted[QUOTED_SIZE])
     printable(bytes, length < PROBE_QUOTED ? length : PROBE_QUOTED, quoted, QUOTED_SIZE);
 }
 
-/* Ends the process, and writes what became of it: WHAT, how it ended when it had ENDED by itself,
- * and its last words on stderr. */
-static int explain(struct coprocess *coprocess, const struct handler_host *host, const char *what,
-                   bool ended, char *error, size_t size)
+int trial_explain(struct coprocess *coprocess, const struct handler_host *host, const char *what,
+                  bool ended, char *error, size_t size)
 {
     char status[PROCESS_STATUS_SIZE];
     char words[STDERR_TAIL_SIZE + 1];
 
     process_ended(&coprocess->process, ended ? LAST_BREATH_MS : 0);
     coprocess_finish(coprocess, status);
+    host->group_changed(host->context, 0);
     stderr_log_last(&coprocess->errors, words, sizeof(words));
     if (ended && !status[0])
         snprintf(status, sizeof(status), "it closed its standard output");
@@ -34,15 +34,16 @@ static int explain(struct coprocess *coprocess, const struct handler_host *host,
     return -ECHILD;
 }
 
-static int explain_output(struct coprocess *coprocess, const struct handler_host *host, char *error,
-                          size_t size)
+int trial_explain_output(struct coprocess *coprocess, const struct handler_host *host,
+                         const char *what, char *error, size_t size)
 {
-    char what[QUOTED_SIZE + 64];
+    char said[QUOTED_SIZE + 512];
     char quoted[QUOTED_SIZE];
 
     quote(coprocess->output, coprocess->length, quoted);
-    snprintf(what, sizeof(what), "printed before its first request: \"%s\"", quoted);
-    return explain(coprocess, host, what, false, error, size);
+    snprintf(said, sizeof(said), "%s: \"%s\"; %s", what, quoted,
+             advice_on_output(host->service->handler.codec));
+    return trial_explain(coprocess, host, said, false, error, size);
 }
 
 /* Where nobody waits for an answer, output is nothing. */
@@ -72,8 +73,9 @@ static int settle(struct coprocess *coprocess, const struct handler_host *host, 
     if (sight == COPROCESS_LATE || sight == COPROCESS_QUIET)
         return 0;
     if (sight == COPROCESS_OUTPUT)
-        return explain_output(coprocess, host, error, size);
-    return explain(coprocess, host, "ended at its start", true, error, size);
+        return trial_explain_output(coprocess, host, "printed before its first request", error,
+                                    size);
+    return trial_explain(coprocess, host, "ended at its start", true, error, size);
 }
 
 /* The answer did not come, or was not one. */
@@ -82,18 +84,20 @@ static int explain_no_answer(struct coprocess *coprocess, const struct handler_h
 {
     char what[2 * QUOTED_SIZE + 256];
     char quoted[QUOTED_SIZE];
+    char hint[ADVICE_SIZE];
 
     quote(coprocess->output, coprocess->length, quoted);
     if (outcome == HANDLER_DIED)
-        return explain(coprocess, host, "ended at the probe", true, error, size);
+        return trial_explain(coprocess, host, "ended at the probe", true, error, size);
+    advice_give(&(struct fault){outcome, coprocess->reason, "", coprocess, host->service}, hint);
     if (outcome == HANDLER_TIMEOUT)
-        snprintf(what, sizeof(what), "did not answer the probe within %llu ms%s",
+        snprintf(what, sizeof(what), "did not answer the probe within %llu ms%s%s",
                  (unsigned long long)host->service->deadlines.start_ms,
-                 coprocess->received ? "" : " (it printed nothing: does it buffer its output?)");
+                 coprocess->received ? "" : "; ", coprocess->received ? "" : hint);
     else
         snprintf(what, sizeof(what), "answered the probe with \"%s\": %s", quoted,
                  coprocess->reason);
-    return explain(coprocess, host, what, false, error, size);
+    return trial_explain(coprocess, host, what, false, error, size);
 }
 
 static int explain_wrong(struct coprocess *coprocess, const struct handler_host *host,
@@ -108,7 +112,7 @@ static int explain_wrong(struct coprocess *coprocess, const struct handler_host 
     quote(wanted->data, wanted->length, allowed);
     snprintf(what, sizeof(what), "answered the probe with \"%s\" instead of \"%s\"", found,
              allowed);
-    return explain(coprocess, host, what, false, error, size);
+    return trial_explain(coprocess, host, what, false, error, size);
 }
 
 static int probe(struct coprocess *coprocess, const struct handler_host *host, char *error,
@@ -121,10 +125,11 @@ static int probe(struct coprocess *coprocess, const struct handler_host *host, c
 
     if (request_init(&request, coprocess->codec, message->data, message->length,
                      host->start_by_ms) != FRAMED_OK)
-        return explain(coprocess, host, "cannot be sent the probe in its codec", false, error,
-                       size);
+        return trial_explain(coprocess, host, "cannot be sent the probe in its codec", false, error,
+                             size);
     if (coprocess_look(coprocess) == COPROCESS_OUTPUT)
-        return explain_output(coprocess, host, error, size);
+        return trial_explain_output(coprocess, host, "printed before its first request", error,
+                                    size);
     outcome = coprocess_ask(coprocess, &request, &reply);
     /* Who printed a greeting has answered too soon, and the answer is still to come. */
     if (outcome == HANDLER_OK)

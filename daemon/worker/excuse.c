@@ -40,7 +40,7 @@ bool worker_excuse(void *context)
 static enum remedy remedy_for(const struct worker *worker, enum handler_outcome outcome)
 {
     if (worker->reply_error != 0)
-        return worker->reply_error > 0 ? REMEDY_GO_ON : REMEDY_NONE;
+        return worker->reply_error > 0 ? REMEDY_TELL : REMEDY_NONE;
     return remedies[outcome];
 }
 

@@ -52,6 +52,22 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
     return reasons[outcome];
 }
 
+static void log_misfit(struct worker *worker, size_t length, int verdict)
+{
+    const struct service_config *service = worker->service;
+
+    if (!limiter_pass(&worker->misfits, 1, clock_coarse_ms()))
+        return;
+    log_warning("reply-misfit", LOG_STR("reason", framed_verdict_word(verdict)),
+                LOG_INT("connection", worker->client.id), LOG_INT("bytes", length),
+                LOG_STR("framing", framed_framing_name(service->reply_framing)),
+                LOG_INT("max_reply", service->limits.max_reply),
+                LOG_INT("suppressed", limiter_take(&worker->misfits)),
+                LOG_STR("hint", verdict == FRAMED_OVERSIZE
+                                    ? "a framing, or a max_reply, that holds such a reply"
+                                    : "a reply_framing that can hold these bytes"));
+}
+
 /* The client's time is not the handler's. */
 int worker_reply(void *context, const void *data, size_t length)
 {
@@ -66,6 +82,8 @@ int worker_reply(void *context, const void *data, size_t length)
         worker->counters.value[COUNTER_REPLIES]++;
     else
         worker->reply_error = result;
+    if (result > 0)
+        log_misfit(worker, length, result);
     if (may_wait || !worker->handler->ops->immediate)
         slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     return result;

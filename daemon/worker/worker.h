@@ -62,11 +62,12 @@ struct worker {
     int64_t may_accept; /* while draining: how many connections yet */
     char *forsaken;     /* while draining: `1` for each listener to accept all from; NULL: none */
     uint64_t leave_by_ms;
-    struct limiter faults; /* of the handler, that the master is told */
-    bool untaken;          /* messages may wait in the buffer: the handler is full */
-    bool one_reply;        /* the connection ends with it */
-    int reply_error;       /* of the message in hand: as of framed_conn_put() */
-    uint64_t handled_ms;   /* coarse: when the replies that wait began to wait */
+    struct limiter misfits; /* replies that do not fit, in the log */
+    struct limiter faults;  /* of the handler, that the master is told */
+    bool untaken;           /* messages may wait in the buffer: the handler is full */
+    bool one_reply;         /* the connection ends with it */
+    int reply_error;        /* of the message in hand: as of framed_conn_put() */
+    uint64_t handled_ms;    /* coarse: when the replies that wait began to wait */
 };
 
 /* The role's entry (see ipc/role.h). */

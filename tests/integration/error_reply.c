@@ -110,7 +110,9 @@ END_TEST
 START_TEST(framed_as_a_reply)
 {
     start("line reply_framing = u8", SCRIPTED, "");
-    expect_end("!long 300\nwell\n!die 1\n", "\5sorry\4well\5sorry");
+    expect_end("well\n!long 300\nbehind\n", "\4well\5sorry");
+    expect_end("!die 1\n", "\5sorry");
+    status_wait_counter("it", "closed.reply", 1);
 }
 END_TEST
 

@@ -28,12 +28,9 @@ static const struct {
     {{"sh", "-c", "sed -u s/a/b/"},
      "it has -u already: something else in it buffers, or it is slow"},
     {{"sort"}, "sort answers only at the end of its input: it cannot be a handler that goes on"},
-    {{"./mine"},
-     "flush after each reply, or put stdbuf -oL before the command where it is a program in C"},
-    {{"env"},
-     "flush after each reply, or put stdbuf -oL before the command where it is a program in C"},
-    {{"3"},
-     "flush after each reply, or put stdbuf -oL before the command where it is a program in C"},
+    {{"./mine"}, "flush after each reply, or try unbuffer = stdbuf, or pty"},
+    {{"env"}, "flush after each reply, or try unbuffer = stdbuf, or pty"},
+    {{"3"}, "flush after each reply, or try unbuffer = stdbuf, or pty"},
 };
 
 START_TEST(says_what_to_do)

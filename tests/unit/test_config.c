@@ -223,17 +223,18 @@ START_TEST(files_that_handlers_need)
                     "service f { listen = unix:@f handler { module = /etc/passwd } }\n"
                     "service g { listen = unix:@g " ECHO " }\n");
     config = load_good("c");
+    setenv("PATH", "/usr/bin:/bin", 1);
     ck_assert_int_eq(config_check_files(config, error, sizeof(error)), -ENOENT);
     snprintf(wanted, sizeof(wanted),
-             "%s/c:1: service \"a\": handler.module: found \"/nowhere.so\", No such file or "
+             "%s/c:1: service \"a\": handler.module: found \"/nowhere.so\": No such file or "
              "directory, allowed: a shared object\n"
-             "%s/c:3: service \"b\": handler.command: found \"no-such-program-here\", which is not "
-             "in PATH, allowed: a program that can be run\n"
-             "%s/c:5: service \"d\": handler.command: found \"/etc\", Is a directory, allowed: a "
+             "%s/c:3: service \"b\": handler.command: found \"no-such-program-here\": it is in no "
+             "folder of PATH (%s), allowed: a program that can be run\n"
+             "%s/c:5: service \"d\": handler.command: found \"/etc\": it is a folder, allowed: a "
              "program that can be run\n"
-             "%s/c:6: service \"e\": handler.command: found \"/etc/passwd\", Permission denied, "
-             "allowed: a program that can be run",
-             folder, folder, folder, folder);
+             "%s/c:6: service \"e\": handler.command: found \"/etc/passwd\": it has no execute "
+             "permission (mode 0644): chmod +x, allowed: a program that can be run",
+             folder, folder, getenv("PATH"), folder, folder);
     ck_assert_str_eq(error, wanted);
     config_free(config);
 }

@@ -178,7 +178,7 @@ START_TEST(the_command_must_be_there)
 
     ck_assert_int_eq(run(WORDS("-lunix:@x", "--", "./nothing"), &config, error), 0);
     ck_assert_int_eq(config_check_files(config, error, sizeof(error)), -ENOENT);
-    ck_assert_str_eq(error, "--: found \"./nothing\", No such file or directory, allowed: a "
+    ck_assert_str_eq(error, "--: found \"./nothing\": there is no such file, allowed: a "
                             "program that can be run");
     config_free(config);
     ck_assert_int_eq(run(WORDS("-lunix:@x", "--", "cat"), &config, error), 0);

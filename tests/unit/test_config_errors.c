@@ -166,8 +166,7 @@ static const struct {
     {LISTENING("    handler {\n        builtin = echo\n    workers { max = 1 }"),
      "@/c:1: the { here has no closing }\n"
      "@/c:5: unknown key \"workers\" in handler; its place is service; allowed: builtin, module, "
-     "command, codec, reply, unbuffer, window, batch, settle, probe, probe_reply, "
-     "error_reply"},
+     "command, codec, reply, unbuffer, window, batch, settle, probe, probe_reply, error_reply"},
     {"\nuser = \"x${FRAMED_NONE}\"\n", "@/c:2: found \"${FRAMED_NONE}\", which the environment "
                                        "does not have, allowed: a name that it "
                                        "has, or ${NAME:-DEFAULT}"},

@@ -126,14 +126,16 @@ START_TEST(start_tells_what_went_wrong)
         const char *arguments[4];
         const char *says;
     } rows[] = {
-        {{"jqq-is-not-here"}, "cannot start \"jqq-is-not-here\": not found in PATH"},
-        {{"/tmp/not/here"}, "cannot start \"/tmp/not/here\": No such file"},
-        {{"/etc/passwd"}, "cannot start \"/etc/passwd\": not an executable file"},
+        {{"jqq-is-not-here"}, "cannot start \"jqq-is-not-here\": it is in no folder of PATH ("},
+        {{"/tmp/not/here"}, "cannot start \"/tmp/not/here\": there is no folder \"/tmp/not\""},
+        {{"/etc/passwd"},
+         "cannot start \"/etc/passwd\": it has no execute permission (mode 0644): chmod +x"},
         {{"sh", "-c", "echo one >&2; echo two >&2; exit 3"},
          "\"sh\" ended at its start: exit status 3; it said: one|two"},
         {{"sh", "-c", "kill -SEGV $$"}, "\"sh\" ended at its start: SIGSEGV"},
         {{"sh", "-c", "echo Welcome; sleep 5"},
-         "\"sh\" printed before its first request: \"Welcome|\""},
+         "\"sh\" printed before its first request: \"Welcome|\"; standard output is for replies, "
+         "one for each message; what is for people goes to standard error"},
         {{"sh", "-c", "exec >&-; sleep 5"}, "\"sh\" ended at its start: it closed its standard"},
     };
 

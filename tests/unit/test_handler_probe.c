@@ -123,8 +123,11 @@ START_TEST(commands_are_held_to_it)
         const char *says;
     } rows[] = {
         {"echo thinking >&2; sleep 60", NULL,
-         "\"sh\" did not answer the probe within 500 ms (it printed nothing: does it buffer its "
-         "output?); it said: thinking"},
+         "\"sh\" did not answer the probe within 500 ms; it has printed nothing since its start, "
+         "so it "
+         "probably buffers its output: flush after each reply, or try unbuffer = stdbuf, or pty; "
+         "it "
+         "said: thinking"},
         {"read p; printf ping; sleep 60", NULL, "\"sh\" did not answer the probe within 500 ms"},
         {"read p; echo pong; cat", "ping", "answered the probe with \"pong\" instead of \"ping\""},
         {"read p; echo no luck >&2; exit 7", NULL,

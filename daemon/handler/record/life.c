@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "config/config.h"
+#include "handler/probe.h"
 #include "handler/record/record.h"
 
 #include <errno.h>
@@ -105,18 +106,23 @@ void record_write_all(struct record_handler *record)
 static int explain(struct record_handler *record, enum coprocess_sight sight,
                    enum handler_outcome outcome, char *error, size_t size)
 {
+    struct coprocess *coprocess = &record->program.coprocess;
+    const struct handler_host *host = record->base.host;
     char what[sizeof(record->failure) + 32];
 
+    if (sight == COPROCESS_ENDED)
+        return trial_explain(coprocess, host, "ended at its start", true, error, size);
     if (outcome == HANDLER_FAILED) {
-        coprocess_forget(&record->program.coprocess);
         snprintf(what, sizeof(what), "cannot start: %s", record->failure);
-    } else if (outcome == HANDLER_PROTOCOL) {
-        snprintf(what, sizeof(what), "wrote %s", record->program.coprocess.reason);
-    } else {
-        snprintf(what, sizeof(what), "did not say READY in time, as codec record asks");
+        return trial_explain(coprocess, host, what, false, error, size);
     }
-    return program_explain_start(&record->program, sight == COPROCESS_ENDED ? NULL : what, error,
-                                 size);
+    if (outcome == HANDLER_PROTOCOL) {
+        snprintf(what, sizeof(what), "wrote %s", coprocess->reason);
+        return trial_explain_output(coprocess, host, what, error, size);
+    }
+    return trial_explain(coprocess, host,
+                         "did not say READY in time, as codec = record asks (framed-record(5))",
+                         false, error, size);
 }
 
 /* Waits for READY. */
