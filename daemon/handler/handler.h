@@ -33,8 +33,7 @@ struct handler_host {
      * 0, an encoding verdict above 0, or a negative errno. */
     int (*reply)(void *context, const void *data, size_t length);
 
-    /* Sends what reply() has queued, before a wait: 0 or a negative errno. Called by handlers with
-     * pump() only. May be NULL. */
+    /* Sends what reply() has queued, before a long wait: 0 or a negative errno. May be NULL. */
     int (*flush)(void *context);
 
     /* A message of LENGTH bytes that message() took at BEGAN_NS (clock_ns()) has got its last

@@ -91,16 +91,29 @@ START_TEST(each_has_its_own_time)
 }
 END_TEST
 
-START_TEST(answered_ones_are_sent_while_others_take_their_time)
+static void expect_answers_before(const char *handler)
 {
+    char config[512];
     int fd;
 
-    daemon_start(SCRIPTED("batch = 8", "deadlines { request = off }"));
+    snprintf(config, sizeof(config), SCRIPTED("%s", "deadlines { request = off }"), handler);
+    daemon_start(config);
     fd = connect_here();
     raw_send_text(fd, "a\nb\nc\n!never\n");
     raw_expect_text(fd, "a\nb\nc\n");
     close(fd);
     kill(-status_handler_group("it"), SIGKILL);
+}
+
+START_TEST(answered_ones_are_sent_while_others_take_their_time)
+{
+    expect_answers_before("batch = 8");
+}
+END_TEST
+
+START_TEST(so_they_are_without_batches)
+{
+    expect_answers_before("batch = 1");
 }
 END_TEST
 
@@ -269,8 +282,9 @@ END_TEST
 
 SUITE("batches", program_gets_many_and_answers_in_order, program_gets_no_more_than_the_batch,
       large_batches_do_not_hold_each_other_up, each_has_its_own_time,
-      answered_ones_are_sent_while_others_take_their_time, stray_lines_reach_nobody_else,
-      one_answer_too_many_ends_the_connection, program_that_dies_has_answered_what_it_has,
-      who_leaves_costs_no_process, what_came_before_the_end_or_a_bad_message_is_answered,
-      error_reply_takes_the_place_of_a_reply, reply_that_does_not_fit_is_the_last,
-      one_way_goes_in_batches_as_well, stop_waits_for_the_answers)
+      answered_ones_are_sent_while_others_take_their_time, so_they_are_without_batches,
+      stray_lines_reach_nobody_else, one_answer_too_many_ends_the_connection,
+      program_that_dies_has_answered_what_it_has, who_leaves_costs_no_process,
+      what_came_before_the_end_or_a_bad_message_is_answered, error_reply_takes_the_place_of_a_reply,
+      reply_that_does_not_fit_is_the_last, one_way_goes_in_batches_as_well,
+      stop_waits_for_the_answers)
