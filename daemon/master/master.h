@@ -57,6 +57,7 @@ struct totals {
     uint64_t crashed;
     struct pressure pressure;     /* of those who wait */
     bool drained;                 /* by order: has no workers until it is resumed */
+    bool wake;                    /* its workers are to look at their listeners */
     char last_error[REASON_SIZE]; /* how the last worker that did not leave in order ended */
     uint64_t failed_ms;           /* and when; 0: none did */
 };

@@ -186,6 +186,13 @@ static void give_up(struct master *master, const struct child *child)
     generation_abandon(master, reason);
 }
 
+/* A connection may have woken the one that is gone, and nobody else. Who leaves in order takes that
+ * one first: so a pool that leaves does not wake the next one once for each of its workers. */
+static bool may_have_missed(int status, enum pool_exit how)
+{
+    return WIFSIGNALED(status) || how == POOL_CRASHED;
+}
+
 static void bury(struct master *master, struct child *child, int status)
 {
     struct service *service = child->service;
@@ -205,8 +212,7 @@ static void bury(struct master *master, struct child *child, int status)
     generation->children--;
     release_slot(master, child);
     close_pipes(child);
-    /* A connection may have woken the one that is gone, and nobody else. */
-    children_wake(master, service->totals);
+    service->totals->wake |= may_have_missed(status, how);
     if (generation_is_starting(generation) && !is_bearable(service, how))
         give_up(master, child);
     free(child);
@@ -218,6 +224,16 @@ static struct child *find_pid(const struct master *master, pid_t pid)
         if (master->children[slot] && master->children[slot]->pid == pid)
             return master->children[slot];
     return NULL;
+}
+
+/* Once for all that have ended together. */
+static void wake_others(struct master *master)
+{
+    for (struct totals *totals = master->totals; totals; totals = totals->next) {
+        if (totals->wake)
+            children_wake(master, totals);
+        totals->wake = false;
+    }
 }
 
 void children_reap(struct master *master)
@@ -241,6 +257,7 @@ void children_reap(struct master *master)
         child_listen(child, INT32_MAX); /* its last words; nobody writes any more */
         bury(master, child, status);
     }
+    wake_others(master);
     if (ended)
         orphans_end(master);
 }

@@ -265,6 +265,38 @@ START_TEST(request_in_flight_is_answered)
 }
 END_TEST
 
+/* How often all of SERVICE's workers together have slept. */
+static long sleeps(const char *service)
+{
+    static const char *const keys[] = {"voluntary_ctxt_switches:", NULL};
+    pid_t pids[WORKERS_MAX];
+    size_t count = status_workers(service, pids);
+    long sum = 0;
+
+    ck_assert_uint_eq(count, 32);
+    for (size_t i = 0; i < count; i++)
+        sum += process_sum(pids[i], "status", keys);
+    return sum;
+}
+
+/* With a thousand workers, each that leaves waking each that comes holds the master for long. */
+START_TEST(those_who_leave_wake_nobody)
+{
+    pid_t old[WORKERS_MAX];
+    size_t count;
+    long before;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" workers { max = 32 }\n"
+                 "handler { builtin = echo } }\n");
+    before = sleeps("it");
+    count = status_workers("it", old);
+    reload_well();
+    status_wait_gone(old, count);
+    /* As often as those before them when they had just started, and once when they were let in. */
+    ck_assert_int_lt(sleeps("it"), before + 32 * 3);
+}
+END_TEST
+
 START_TEST(reloads_leave_no_descriptors)
 {
     pid_t pids[PROCESSES_MAX];
@@ -288,4 +320,4 @@ SUITE("reload", workers_are_new_and_master_is_not, hangup_signal_reloads,
       mode_of_a_kept_socket_changes, link_in_place_of_a_socket_is_not_followed,
       name_that_is_new_is_not_looked_up, chosen_port_is_kept, changed_program_is_picked_up,
       idle_connection_is_closed_in_order, first_message_after_the_reload_is_answered,
-      request_in_flight_is_answered, reloads_leave_no_descriptors)
+      request_in_flight_is_answered, those_who_leave_wake_nobody, reloads_leave_no_descriptors)
