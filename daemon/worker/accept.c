@@ -151,7 +151,7 @@ static bool accept_forsaken(struct worker *worker)
 /* While draining: what is in the queues already, as far as we may, then nothing more. */
 static bool accept_last(struct worker *worker)
 {
-    bool may = worker->serving && !worker->stopping && clock_ms() < worker->leave_by_ms;
+    bool may = worker->may_serve && !worker->stopping && clock_ms() < worker->leave_by_ms;
 
     if (may && accept_forsaken(worker))
         return true;

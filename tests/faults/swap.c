@@ -119,6 +119,40 @@ START_TEST(who_waits_where_nobody_comes_any_more)
 }
 END_TEST
 
+/* Let in and told to leave in one breath: who waits is served all the same. */
+START_TEST(stopped_before_it_was_let_in)
+{
+    struct framed_client *clients[WAITING];
+    pid_t before[WORKERS_MAX], pids[WORKERS_MAX];
+
+    daemon_start(SERVICE("it", "1", "builtin = echo"));
+    ck_assert_uint_eq(status_workers("it", before), 1);
+    daemon_configure(SERVICE("it", "1", "builtin = echo")
+                         SERVICE("other", "1", "command = {\"cat\"} settle = 1s"));
+    kill(daemon_pid(), SIGHUP);
+    ck_assert(UNTIL(status_workers("it", pids) == 2));
+    for (int i = 0; i < 2; i++)
+        if (pids[i] != before[0])
+            kill(pids[i], SIGSTOP);
+    log_wait("event=reloaded");
+    status_wait_gone(before, 1);
+    for (int i = 0; i < WAITING; i++) {
+        clients[i] = client_open("unix:$DIR/it.sock", "line");
+        client_send(clients[i], "hello");
+    }
+    kill(daemon_pid(), SIGTERM);
+    log_wait("event=stop ");
+    for (int i = 0; i < 2; i++)
+        if (pids[i] != before[0])
+            kill(pids[i], SIGCONT);
+    for (int i = 0; i < WAITING; i++) {
+        client_receive(clients[i], "hello");
+        framed_client_free(clients[i]);
+    }
+    ck_assert_int_eq(daemon_wait(), 0);
+}
+END_TEST
+
 SUITE("swap", nobody_meets_what_comes_to_nothing, everybody_meets_what_was_swapped,
       killed_while_others_start, killed_too_often_while_others_start,
-      who_waits_where_nobody_comes_any_more)
+      who_waits_where_nobody_comes_any_more, stopped_before_it_was_let_in)
