@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int pidfile_write(int fd)
@@ -33,12 +35,21 @@ int pidfile_open(const char *path)
     return fd;
 }
 
+/* Somebody may have removed ours, and the next framed have put its own there. */
+static bool is_ours(const char *path, int fd)
+{
+    struct stat there, ours;
+
+    return lstat(path, &there) == 0 && fstat(fd, &ours) == 0 && there.st_dev == ours.st_dev &&
+           there.st_ino == ours.st_ino;
+}
+
 void pidfile_close(const char *path, int fd)
 {
     if (fd < 0)
         return;
     /* Whose folder we cannot write to any more keeps an empty file. */
-    if (unlink(path) < 0 && ftruncate(fd, 0) < 0)
+    if (is_ours(path, fd) && unlink(path) < 0 && ftruncate(fd, 0) < 0)
         return;
     close(fd);
 }

@@ -217,8 +217,18 @@ START_TEST(pid_file_that_is_held_is_refused)
 }
 END_TEST
 
+START_TEST(pid_file_of_another_stays)
+{
+    daemon_start("pid_file = \"$DIR/framed.pid\"\n" SCRIPTED(""));
+    ck_assert_int_eq(unlink(expand("$DIR/framed.pid")), 0);
+    daemon_write("framed.pid", "4711\n");
+    daemon_stop();
+    ck_assert_int_eq(access(expand("$DIR/framed.pid"), F_OK), 0);
+}
+END_TEST
+
 SUITE("stop", request_in_flight_is_answered, waiting_connections_are_served, drain_deadline_holds,
       silent_client_does_not_stretch_the_drain, new_connections_do_not_stretch_the_drain,
       second_term_stops_at_once, interrupt_stops_at_once, interrupt_after_term_stops_at_once,
       stop_while_starting, framectl_stops_and_waits, pid_file_comes_and_goes,
-      pid_file_that_is_held_is_refused)
+      pid_file_that_is_held_is_refused, pid_file_of_another_stays)
