@@ -16,7 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PEERS_MAX 16
+#define PEERS_MAX 32
+#define WAITING_MAX 24
 /* To say what it wants, and to take the answer. */
 #define PEER_MS 5000
 #define BACKLOG 16
@@ -245,6 +246,15 @@ void control_close(struct control *control)
     listener_close(&control->listener);
     framed_framing_free(framing);
     framing = NULL;
+}
+
+bool control_is_crowded(const struct control *control)
+{
+    unsigned waiting = 0;
+
+    for (const struct peer *peer = control->peers; peer; peer = peer->next)
+        waiting += peer->waits_for != WAITS_FOR_NOTHING;
+    return waiting >= WAITING_MAX;
 }
 
 void control_reloading(struct control *control)

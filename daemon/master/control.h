@@ -39,6 +39,9 @@ void control_begin(struct control *control, const char *address);
 void control_pass(struct control *control);
 void control_close(struct control *control);
 
+/* Whether as many wait, for as long as it takes, as may: the rest is for those who only look. */
+bool control_is_crowded(const struct control *control);
+
 /* A reload begins: those who have asked for one wait for this one, who asks later for the next. */
 void control_reloading(struct control *control);
 /* Answers those who wait for that reload. REASON is NULL when it went well. */

@@ -116,18 +116,19 @@ static const struct {
     const char *word;
     bool command; /* changes something: not for everybody who may connect */
     bool lasts;   /* a framed that is being started already would have to be told too */
+    bool waits;   /* for what comes of it, as long as that takes */
     bool takes_words;
     void (*act)(struct peer *peer, const char *words);
 } requests[] = {
-    {"status", false, false, false, do_status},
-    {"reload", true, true, false, do_reload},
-    {"upgrade", true, true, false, do_upgrade},
-    {"stop", true, false, false, do_stop},
-    {"logs-reopen", true, false, false, do_logs_reopen},
-    {"kill-worker", true, false, true, do_kill_worker},
-    {"scale", true, true, true, do_scale},
-    {"drain", true, true, true, do_drain},
-    {"resume", true, true, true, do_resume},
+    {"status", false, false, false, false, do_status},
+    {"reload", true, true, true, false, do_reload},
+    {"upgrade", true, true, true, false, do_upgrade},
+    {"stop", true, false, false, false, do_stop}, /* and there is but one */
+    {"logs-reopen", true, false, false, false, do_logs_reopen},
+    {"kill-worker", true, false, false, true, do_kill_worker},
+    {"scale", true, true, false, true, do_scale},
+    {"drain", true, true, true, true, do_drain},
+    {"resume", true, true, true, true, do_resume},
 };
 
 void request_obey(struct peer *peer, const char *request)
@@ -147,6 +148,8 @@ void request_obey(struct peer *peer, const char *request)
             request_refuse(peer,
                            "not permitted: only root, framed's own user, and the group of the "
                            "control socket may do that");
+        else if (requests[i].waits && control_is_crowded(peer->control))
+            request_refuse(peer, "too many wait for what they have asked: ask again later");
         else
             requests[i].act(peer, words);
         return;

@@ -19,7 +19,7 @@
     "service echo { listen = \"unix:$DIR/x.sock\" workers { max = 2 }\n"                           \
     "handler { builtin = echo } }\n"
 #define NOBODY 65534
-#define HANGING 20
+#define HANGING 40
 
 START_TEST(status_for_people)
 {
@@ -136,6 +136,33 @@ START_TEST(hanging_peers_do_not_stop_the_master)
 }
 END_TEST
 
+/* Those who wait for a reload that takes its time are told so, or are too many; who looks, sees. */
+START_TEST(those_who_wait_keep_nobody_from_looking)
+{
+    struct framed_client *clients[HANGING];
+    unsigned refused = 0;
+
+    daemon_start(ECHO);
+    daemon_configure(ECHO "service slow { listen = \"unix:$DIR/slow.sock\" framing = line\n"
+                          "handler { command = {\"cat\"} settle = 500ms } }\n");
+    for (int i = 0; i < HANGING; i++) {
+        clients[i] = client_open(daemon_control(), "u32be");
+        client_send(clients[i], "reload");
+    }
+    ck_assert_str_eq(status_word("state"), "reloading");
+    for (int i = 0; i < HANGING; i++) {
+        const void *data;
+        size_t length;
+
+        ck_assert_int_eq(framed_client_receive(clients[i], &data, &length), 0);
+        refused += memmem(data, length, "too many", 8) != NULL;
+        framed_client_free(clients[i]);
+    }
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_lt(refused, HANGING);
+}
+END_TEST
+
 /* What another user's request for WORD comes to, in a process of its own. */
 static bool nobody_is_refused(const char *word)
 {
@@ -195,4 +222,5 @@ END_TEST
 
 SUITE("control", status_for_people, status_for_programs, unknown_request_is_refused,
       garbage_closes_and_harms_nobody, hanging_peers_do_not_stop_the_master,
-      others_may_look_and_not_command, framectl_without_framed_says_so)
+      those_who_wait_keep_nobody_from_looking, others_may_look_and_not_command,
+      framectl_without_framed_says_so)
