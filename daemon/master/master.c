@@ -21,6 +21,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* A thousand workers are not started in one go: whoever asks meanwhile gets an answer. */
+#define FORKS_A_ROUND 32
 /* After "at once", what a worker gets to end its handler's process. */
 #define AT_ONCE_MS 1000
 
@@ -160,6 +162,7 @@ static void run(struct master *master)
         uint64_t now = clock_ms();
         uint64_t wake = children_check(master, now);
 
+        master->forks_left = FORKS_A_ROUND;
         wake = clock_earlier(wake, scaling_run(master, master->current, now));
         wake = clock_earlier(wake, scaling_run(master, master->next, now));
         wake = clock_earlier(wake, control_check(&master->control, now));

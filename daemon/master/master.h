@@ -164,6 +164,7 @@ struct master {
     struct slot *slots;
     struct child **children; /* by slot; SLOTS_MAX of them */
     unsigned slots_used;     /* no child at or above this slot */
+    unsigned forks_left;     /* in this round of the loop */
     struct listeners listeners;
     struct generation *generations; /* all that have processes, or are wanted */
     struct generation *current;

@@ -246,7 +246,7 @@ static void cannot_start(struct master *master, struct service *service, struct 
     generation_abandon(master, reason);
 }
 
-/* When to look at those that it started (monotonic ms; 0: it started none). */
+/* When to look at those that it started (monotonic ms; 0: it started none), or to go on. */
 static uint64_t start_wanted(struct master *master, struct service *service, enum role role,
                              uint64_t now_ms)
 {
@@ -255,11 +255,13 @@ static uint64_t start_wanted(struct master *master, struct service *service, enu
     uint64_t until_ms = wanted > 0 ? now_ms + service->config->deadlines.start_ms : 0;
     int result = 0;
 
-    while (wanted-- > 0 && result == 0)
+    for (; wanted > 0 && master->forks_left > 0 && result == 0; wanted--) {
+        master->forks_left--;
         result = child_start(master, service, role);
+    }
     if (result < 0)
         cannot_start(master, service, pool, result, now_ms);
-    return until_ms;
+    return wanted > 0 && result == 0 ? now_ms : until_ms;
 }
 
 /* After those who wait have been given what workers there may be. */

@@ -53,6 +53,22 @@ static void shows(const char *text)
     ck_assert_msg(strstr(output.out, text), "%s", output.out);
 }
 
+/* How many workers of the one service have ever been started, says the answer that waits there. */
+static long long started(struct framed_client *client)
+{
+    const void *data;
+    size_t length;
+    json_t *status;
+    long long count;
+
+    ck_assert_int_eq(framed_client_receive(client, &data, &length), 0);
+    status = json_loadb(data, length, 0, NULL);
+    count = json_integer_value(
+        json_object_get(json_array_get(json_object_get(status, "services"), 0), "started"));
+    json_decref(status);
+    return count;
+}
+
 static long switches(void)
 {
     static const char *const keys[] = {"voluntary_ctxt_switches:", NULL};
@@ -76,6 +92,29 @@ START_TEST(static_pools_have_the_size_that_was_ordered)
     shows("0/2 busy; ");
     ck_assert_uint_eq(log_count("event=worker-exit", "killed_for=drain"), 0);
     ck_assert_uint_eq(log_count("event=scale"), 3);
+}
+END_TEST
+
+/* Who looks while many start need not wait for all of them. */
+START_TEST(many_are_started_a_few_at_a_time)
+{
+    struct framed_client *clients[2];
+    long long count;
+
+    daemon_start(SERVICE("max = 1", ECHO));
+    clients[0] = client_open(daemon_control(), "u32be");
+    status_wait_workers("it", 1); /* by then it is heard */
+    kill(daemon_pid(), SIGSTOP);
+    client_send(clients[0], "scale it 200");
+    clients[1] = client_open(daemon_control(), "u32be");
+    client_send(clients[1], "status");
+    kill(daemon_pid(), SIGCONT);
+    count = started(clients[1]);
+    ck_assert_int_gt(count, 1);
+    ck_assert_int_lt(count, 200);
+    for (int i = 0; i < 2; i++)
+        framed_client_free(clients[i]);
+    log_wait_count(200, "event=worker-ready");
 }
 END_TEST
 
@@ -288,8 +327,8 @@ START_TEST(reload_refuses_a_bad_handler_for_a_drained_service)
 }
 END_TEST
 
-SUITE("scaling", static_pools_have_the_size_that_was_ordered, others_have_another_limit,
-      what_is_no_size_is_refused, all_services_together_have_a_limit,
+SUITE("scaling", static_pools_have_the_size_that_was_ordered, many_are_started_a_few_at_a_time,
+      others_have_another_limit, what_is_no_size_is_refused, all_services_together_have_a_limit,
       signals_take_one_step_and_stay_in_bounds, nothing_is_lost_by_scaling,
       connections_that_stay_end_in_order, who_comes_while_it_is_drained_waits,
       a_drained_service_is_at_rest, resume_says_why_not,
