@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct identity;
+
 #define CONFIG_ERROR_SIZE 1024
 
 enum handler_type {
@@ -244,7 +246,6 @@ int config_from_arguments(int argc, char **argv, struct config **config, bool *p
 int config_check_files(const struct config *config, char *error, size_t size);
 
 /* Whether one of the services runs as somebody else than US. */
-struct identity;
 bool config_has_other_users(const struct config *config, const struct identity *us);
 
 /* Writes CONFIG as a file that config_load() reads to the same: every key with its value. */
