@@ -208,23 +208,29 @@ static void name_settings(const struct settings_names *names,
     options[names->count] = (cfg_opt_t)CFG_END();
 }
 
-/* The schema, as libconfuse wants it; it copies all. NAMES: the free keys of this file. */
-static cfg_t *make_parser(const struct settings_names *names)
-{
+/* Too large for a stack: where there is no memory for it to grow, a master would die of a reload.
+ */
+struct tables {
     cfg_opt_t options[SECTION_COUNT][KEY_COUNT + SECTION_COUNT + 1];
     cfg_opt_t parameters[FRAMING_KEYS_MAX + 1];
     cfg_opt_t settings[SETTINGS_NAMES_MAX + 1];
+};
+
+/* The schema, as libconfuse wants it; it copies all. NAMES: the free keys of this file. */
+static cfg_t *fill_parser(struct tables *tables, const struct settings_names *names)
+{
+    cfg_opt_t(*options)[KEY_COUNT + SECTION_COUNT + 1] = tables->options;
     size_t count[SECTION_COUNT] = {0};
     cfg_opt_t *option;
     cfg_t *root;
 
-    name_settings(names, settings);
+    name_settings(names, tables->settings);
     for (int key = 0; key < KEY_COUNT; key++) {
         const struct schema_row *row = schema_row((enum schema_key)key);
 
         option = &options[row->section][count[row->section]++];
         if (row->type == VALUE_SETTINGS) {
-            *option = (cfg_opt_t)CFG_SEC(row->key, settings, CFGF_MULTI);
+            *option = (cfg_opt_t)CFG_SEC(row->key, tables->settings, CFGF_MULTI);
             option->validcb = on_section;
             continue;
         }
@@ -246,12 +252,22 @@ static cfg_t *make_parser(const struct settings_names *names)
     *option = (cfg_opt_t)CFG_SEC("service", options[SECTION_SERVICE],
                                  CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     option->validcb = on_service;
-    options[SECTION_GLOBAL][count[SECTION_GLOBAL]++] = framing_section(parameters);
+    options[SECTION_GLOBAL][count[SECTION_GLOBAL]++] = framing_section(tables->parameters);
     options[SECTION_GLOBAL][count[SECTION_GLOBAL]++] = (cfg_opt_t)CFG_FUNC("include", on_include);
     options[SECTION_GLOBAL][count[SECTION_GLOBAL]] = (cfg_opt_t)CFG_END();
     root = cfg_init(options[SECTION_GLOBAL], CFGF_NONE);
     if (root)
         cfg_set_error_function(root, on_error);
+    return root;
+}
+
+/* NULL without memory. */
+static cfg_t *make_parser(const struct settings_names *names)
+{
+    struct tables *tables = malloc(sizeof(*tables));
+    cfg_t *root = tables ? fill_parser(tables, names) : NULL;
+
+    free(tables);
     return root;
 }
 

@@ -188,10 +188,10 @@ static const struct {
     {"process { directory = \"$DIR/framed.conf\" } handler { command = cat }",
      "service \"it\": process.directory: found \"$DIR/framed.conf\", Not a directory"},
     {"process { directory = \"$DIR\" } handler { command = \"./none\" }",
-     "service \"it\": handler.command: found \"./none\", No such file or directory"},
+     "service \"it\": handler.command: found \"./none\": there is no such file"},
     {"process { umask = 1000 } handler { command = cat }", "process.umask: found \"1000\""},
     {"environment { PATH = \"$DIR\" } handler { command = cat }",
-     "handler.command: found \"cat\", which is not in PATH"},
+     "handler.command: found \"cat\": it is in no folder of PATH ($DIR)"},
 };
 
 START_TEST(what_cannot_be_is_told)
