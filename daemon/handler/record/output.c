@@ -57,7 +57,7 @@ int record_put(struct record_handler *record, const struct wire_record *wire)
 
 void record_put_open(struct record_handler *record)
 {
-    const struct record_pairs *pairs = &record->introduction;
+    const struct pairs *pairs = &record->introduction;
 
     record_put(record, &(struct wire_record){.type = WIRE_OPEN,
                                              .connection = record->connection,
@@ -99,79 +99,28 @@ int record_write(struct record_handler *record)
     return 0;
 }
 
-static void add_text(struct record_pairs *pairs, const char *name, const char *value, size_t length)
-{
-    size_t room = sizeof(pairs->text) - pairs->length;
-    int wanted = snprintf(pairs->text + pairs->length, room, "%s=%.*s", name, (int)length, value);
-
-    if (wanted >= 0 && (size_t)wanted < room)
-        pairs->length += (size_t)wanted + 1;
-}
-
-static void add_number(struct record_pairs *pairs, const char *name, uint64_t value)
-{
-    char text[24];
-    int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-
-    add_text(pairs, name, text, (size_t)length);
-}
-
 int record_greet(struct record_handler *record)
 {
     const struct handler_host *host = record->base.host;
     const struct service_config *service = host->service;
-    struct record_pairs pairs = {.length = 0};
+    struct pairs pairs = {.length = 0};
     uint8_t bytes[WIRE_HEAD + sizeof(pairs.text)];
     ssize_t written;
 
-    add_text(&pairs, "VERSION", WIRE_VERSION, strlen(WIRE_VERSION));
-    add_text(&pairs, "SERVICE", service->name, strlen(service->name));
-    add_number(&pairs, "WORKER", host->slot);
-    add_number(&pairs, "MAX_MESSAGE", service->limits.max_message);
-    add_number(&pairs, "MAX_REPLY", service->limits.max_reply);
-    add_number(&pairs, "WINDOW", service->handler.window);
+    pairs_add(&pairs, "VERSION", WIRE_VERSION);
+    pairs_add(&pairs, "SERVICE", service->name);
+    pairs_add_number(&pairs, "WORKER", host->slot);
+    pairs_add_number(&pairs, "MAX_MESSAGE", service->limits.max_message);
+    pairs_add_number(&pairs, "MAX_REPLY", service->limits.max_reply);
+    pairs_add_number(&pairs, "WINDOW", service->handler.window);
     wire_put_head(&(struct wire_record){.type = WIRE_HELLO, .length = pairs.length}, bytes);
     memcpy(bytes + WIRE_HEAD, pairs.text, pairs.length);
     written = write(record->program.coprocess.process.input_fd, bytes, WIRE_HEAD + pairs.length);
     return written < 0 ? -errno : 0;
 }
 
-/* "tcp:127.0.0.1:80", "tcp:[::1]:80", as *IP and *PORT names. */
-static void add_tcp(struct record_pairs *pairs, const char *address, const char *ip,
-                    const char *port)
-{
-    const char *host = address + strlen("tcp:");
-    const char *colon = strrchr(host, ':');
-    size_t length;
-
-    if (!colon)
-        return;
-    length = (size_t)(colon - host);
-    if (length >= 2 && host[0] == '[') {
-        host++;
-        length -= 2;
-    }
-    add_text(pairs, ip, host, length);
-    add_text(pairs, port, colon + 1, strlen(colon + 1));
-}
-
 void record_introduce(struct record_handler *record, const struct framed_peer *peer)
 {
-    struct record_pairs *pairs = &record->introduction;
-
-    pairs->length = 0;
-    if (strncmp(peer->local, "unix:", 5) == 0) {
-        add_text(pairs, "PROTO", "UNIX", 4);
-        add_text(pairs, "UNIXLOCALPATH", peer->local + 5, strlen(peer->local + 5));
-    } else {
-        add_text(pairs, "PROTO", "TCP", 3);
-        add_tcp(pairs, peer->address, "TCPREMOTEIP", "TCPREMOTEPORT");
-        add_tcp(pairs, peer->local, "TCPLOCALIP", "TCPLOCALPORT");
-    }
-    if (peer->has_credentials) {
-        add_number(pairs, "UNIXREMOTEPID", (uint64_t)peer->pid);
-        add_number(pairs, "UNIXREMOTEEUID", peer->uid);
-        add_number(pairs, "UNIXREMOTEEGID", peer->gid);
-    }
-    add_number(pairs, "FRAMED_CONNECTION", peer->connection);
+    record->introduction.length = 0;
+    pairs_add_peer(&record->introduction, peer);
 }

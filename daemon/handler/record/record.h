@@ -8,6 +8,7 @@
 #ifndef FRAMED_HANDLER_RECORD_RECORD_H
 #define FRAMED_HANDLER_RECORD_RECORD_H
 
+#include "handler/pairs.h"
 #include "handler/program.h"
 #include "handler/record/window.h"
 #include "handler/record/wire.h"
@@ -20,12 +21,6 @@ struct record_output {
     bool blocked; /* the pipe was full, last time */
 };
 
-/* NAME=VALUE pairs, each ended by NUL. */
-struct record_pairs {
-    char text[1024];
-    size_t length;
-};
-
 struct record_handler {
     struct handler base;
     struct program program;
@@ -33,17 +28,17 @@ struct record_handler {
     struct record_output output;
     struct limiter logs;
     bool one_way;
-    bool ready;                       /* it has said so; until then only HELLO goes out */
-    uint64_t ready_by_ms;             /* monotonic, as are all */
-    int timer_fd;                     /* readable when something is due */
-    uint64_t armed_ms;                /* when that is; 0: never */
-    uint32_t connection;              /* of the client; 0: none */
-    uint32_t newest;                  /* the last one that was given out */
-    bool engaged;                     /* the process has had to do with the client */
-    struct record_pairs introduction; /* of the client: what its OPEN holds */
-    enum handler_outcome verdict;     /* on the client: anything but OK closes it */
-    uint64_t write_by_ms;             /* it must have read something; 0: nothing waits for that */
-    char failure[256];                /* what it said when it gave up */
+    bool ready;                   /* it has said so; until then only HELLO goes out */
+    uint64_t ready_by_ms;         /* monotonic, as are all */
+    int timer_fd;                 /* readable when something is due */
+    uint64_t armed_ms;            /* when that is; 0: never */
+    uint32_t connection;          /* of the client; 0: none */
+    uint32_t newest;              /* the last one that was given out */
+    bool engaged;                 /* the process has had to do with the client */
+    struct pairs introduction;    /* of the client: what its OPEN holds */
+    enum handler_outcome verdict; /* on the client: anything but OK closes it */
+    uint64_t write_by_ms;         /* it must have read something; 0: nothing waits for that */
+    char failure[256];            /* what it said when it gave up */
 };
 
 /* output.c: what goes to it. */
