@@ -32,7 +32,8 @@ static int write_message(const struct framed_framing *framing, const uint8_t *pa
     return 0;
 }
 
-/* One that begins a connection begins with the greeting, as a worker would, if there is one. */
+/* One that begins a connection begins with the greeting, as a worker would, if there is one. Where
+ * no messages are cut, it is nothing but its bytes. */
 static int write_reply(const struct service_config *service, const char *text, bool begins,
                        FILE *to)
 {
@@ -42,6 +43,10 @@ static int write_reply(const struct service_config *service, const char *text, b
     const uint8_t *greeting = framed_framing_greeting(service->framing, &greeting_length);
 
     bytes_unescape(text, payload, &length);
+    if (service->handler.per_connection) {
+        fwrite(payload, 1, length, to);
+        return 0;
+    }
     if (begins && greeting_length > 0)
         fwrite(greeting, 1, greeting_length, to);
     return write_message(service->reply_framing, payload, length, to);

@@ -89,7 +89,8 @@ static void check_handler_key(struct draft *draft, enum schema_key key, enum han
         return;
     if (type != HANDLER_COMMAND)
         report_add(draft->report, &draft->given[key], "allowed only with a command");
-    else if (!schema_allows_codec(schema_row(key), draft->service.handler.codec))
+    else if (!draft->service.handler.per_connection &&
+             !schema_allows_codec(schema_row(key), draft->service.handler.codec))
         report_add(draft->report, &draft->given[key], "allowed only with %s", codecs[key]);
 }
 
@@ -115,7 +116,7 @@ static void check_handler(struct draft *draft)
     else if (type == HANDLER_COMMAND && command && command[0][0] == '\0')
         report_add(draft->report, &draft->given[KEY_COMMAND],
                    "found \"\", allowed: a program and its arguments");
-    for (int key = KEY_CODEC; key <= KEY_SETTLE; key++)
+    for (int key = KEY_PER_CONNECTION; key <= KEY_SETTLE; key++)
         check_handler_key(draft, (enum schema_key)key, type);
     if (draft->is_given[KEY_ERROR_REPLY] && draft->service.handler.reply == REPLY_NONE)
         report_add(draft->report, &draft->given[KEY_ERROR_REPLY], "allowed only with reply = yes");
@@ -171,6 +172,7 @@ void check_service(struct draft *draft)
     if (!draft->is_given[KEY_LISTEN])
         report_missing(draft, KEY_LISTEN);
     check_handler(draft);
+    check_per_connection(draft);
     check_overload(draft);
     check_probe(draft);
     check_workers(draft);
@@ -313,6 +315,14 @@ static int check_from(const char *directory, const char *file, int mode)
     return result;
 }
 
+int config_find_command(const struct service_config *service)
+{
+    const char *program = service->handler.command[0];
+
+    return strchr(program, '/') ? check_from(service->process.directory, program, X_OK)
+                                : find_in_path(program, config_search_path(service));
+}
+
 static void check_handler_file(const struct service_config *service, struct report *report)
 {
     const struct handler_config *handler = &service->handler;
@@ -320,9 +330,8 @@ static void check_handler_file(const struct service_config *service, struct repo
     const struct place place =
         service_place(service, schema_row(module ? KEY_MODULE : KEY_COMMAND));
     const char *file = module ? handler->module : handler->command[0];
-    const bool search = !strchr(file, '/');
-    int result = search ? find_in_path(file, config_search_path(service))
-                        : check_from(service->process.directory, file, module ? R_OK : X_OK);
+    int result =
+        module ? check_from(service->process.directory, file, R_OK) : config_find_command(service);
     char why[512];
     char quoted[REPORT_QUOTED_SIZE];
 

@@ -23,6 +23,9 @@ void check_service(struct draft *draft);
 /* Its probe, and the answer to it: what the escapes stand for, and whether they make sense. */
 void check_probe(struct draft *draft);
 
+/* What a program for each connection makes of its other keys. */
+void check_per_connection(struct draft *draft);
+
 /* If a service, or else a framing, has NAME already, reports at PLACE that it is given twice. */
 void check_twice(struct draft *draft, const char *name, const struct place *place);
 

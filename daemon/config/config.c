@@ -125,6 +125,11 @@ const char *config_handler_type_name(enum handler_type type)
     return handler_type_names[type];
 }
 
+const char *config_framing_shown(const struct service_config *service)
+{
+    return service->handler.per_connection ? "none" : service->framing_name;
+}
+
 const char *config_codec_name(enum handler_codec codec)
 {
     return schema_word_name(schema_row(KEY_CODEC)->words, (int)codec);

@@ -101,8 +101,9 @@ struct process_config {
 struct handler_config {
     enum handler_type type;
     enum handler_builtin builtin;
-    char *module;   /* path of a shared object */
-    char **command; /* argument vector, ended by NULL */
+    char *module;        /* path of a shared object */
+    char **command;      /* argument vector, ended by NULL */
+    bool per_connection; /* one for each, with the socket as its standard input and output */
     enum handler_codec codec;
     enum handler_reply reply;
     enum handler_unbuffer unbuffer;
@@ -282,6 +283,9 @@ void config_free(struct config *config);
 /* The service of that name, or NULL. */
 const struct service_config *config_find_service(const struct config *config, const char *name);
 
+/* Whether SERVICE's command can be run: 0 or a negative errno. */
+int config_find_command(const struct service_config *service);
+
 /* Where the programs of SERVICE are looked for: its own PATH, or ours. */
 const char *config_search_path(const struct service_config *service);
 
@@ -290,6 +294,9 @@ const char *config_find_setting(const struct config_settings *settings, const ch
 
 /* The framing of that name, or NULL. */
 const struct framing_config *config_find_framing(const struct config *config, const char *name);
+
+/* The framing as written, or "none" where nothing is cut. For logs and status. */
+const char *config_framing_shown(const struct service_config *service);
 
 /* "builtin", "module", "command"; "line", "frame", "record". For logs and status. */
 const char *config_handler_type_name(enum handler_type type);

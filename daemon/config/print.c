@@ -12,6 +12,7 @@ static bool has_value(const struct schema_row *row, const struct service_config 
     return (row->only == HANDLER_NONE || row->only == service->handler.type) &&
            (row->mode == WORKERS_STATIC || row->mode == service->workers.mode) &&
            (!row->rejects || service->overload.mode == OVERLOAD_REJECT) &&
+           (!row->messages || !service->handler.per_connection) &&
            schema_allows_codec(row, service->handler.codec);
 }
 

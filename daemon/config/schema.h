@@ -47,6 +47,7 @@ enum schema_key {
     KEY_BUILTIN,
     KEY_MODULE,
     KEY_COMMAND,
+    KEY_PER_CONNECTION,
     KEY_CODEC,
     KEY_REPLY,
     KEY_UNBUFFER,
@@ -134,6 +135,7 @@ struct schema_row {
     char letter;            /* its short form, or 0 */
     bool off;               /* `off` is allowed */
     bool rejects;           /* allowed only where overload is reject */
+    bool messages;          /* allowed only where we cut messages: not with per_connection */
     enum handler_type only; /* allowed only with this handler */
     enum workers_mode mode; /* allowed only with this mode; static: with any */
     unsigned codecs;        /* allowed only with these, a bit each; 0: with any */

@@ -35,6 +35,8 @@ struct handler *handler_new(const struct handler_host *host)
 
     if (config->type == HANDLER_BUILTIN)
         ops = builtins[config->builtin];
+    else if (config->type == HANDLER_COMMAND && config->per_connection)
+        ops = &handler_per_connection;
     else if (config->type == HANDLER_COMMAND && config->codec == CODEC_RECORD)
         ops = &handler_record;
     else if (config->type == HANDLER_COMMAND && config->batch > 1)

@@ -104,6 +104,14 @@ struct handler_ops {
      * first what it is owed.
      */
     enum handler_outcome (*pump)(struct handler *handler, const struct pollfd *ready, int count);
+    /*
+     * For handlers that take the connection over; NULL: the worker reads messages. FD, the client's
+     * blocking socket, is theirs until this returns, at the end of what they do with it, at
+     * DEADLINE_MS (0: none), or when the host's interrupted() says so. Only start and stop are
+     * called beside it. HANDLER_OK: the client was served.
+     */
+    enum handler_outcome (*serve)(struct handler *handler, int fd, const struct framed_peer *peer,
+                                  uint64_t deadline_ms);
     /* Fills WATCH with what must be watched while waiting for clients; how many. May be NULL. */
     int (*watch)(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX]);
     /* Something watched is ready, or a timer may be due: log stderr, replace a dead process. Never

@@ -172,6 +172,23 @@ static void explain(const struct launch *launch, int failure, char *error, size_
     snprintf(error, size, "cannot start \"%s\": %s", program, why);
 }
 
+/* Its standard input and output: ours are of pipes, or none. */
+static int open_ends(struct process *process, const struct process_setup *setup, int ends[2])
+{
+    int result;
+
+    if (setup->socket) {
+        ends[0] = fcntl(setup->socket, F_DUPFD_CLOEXEC, 3);
+        ends[1] = fcntl(setup->socket, F_DUPFD_CLOEXEC, 3);
+        return ends[0] < 0 || ends[1] < 0 ? -errno : 0;
+    }
+    result = open_pipe(&process->input_fd, &ends[0], true);
+    if (result < 0)
+        return result;
+    return setup->terminal ? unbuffer_open_terminal(&process->output_fd, &ends[1])
+                           : open_pipe(&process->output_fd, &ends[1], false);
+}
+
 int process_start(struct process *process, const struct process_setup *setup, char *error,
                   size_t size)
 {
@@ -179,10 +196,7 @@ int process_start(struct process *process, const struct process_setup *setup, ch
     int result;
 
     process_init(process);
-    result = open_pipe(&process->input_fd, &launch.ends[0], true);
-    if (result == 0)
-        result = setup->terminal ? unbuffer_open_terminal(&process->output_fd, &launch.ends[1])
-                                 : open_pipe(&process->output_fd, &launch.ends[1], false);
+    result = open_ends(process, setup, launch.ends);
     if (result == 0)
         result = open_pipe(&process->error_fd, &launch.ends[2], false);
     if (result == 0)

@@ -29,13 +29,15 @@ struct process_setup {
     char *const *argv;               /* looked up in PATH; with a slash, from the directory on */
     char *const *environment;        /* NULL: ours */
     bool terminal;                   /* a raw one is its standard output */
+    int socket;                      /* its standard input and output; 0: it has pipes */
     const struct process_config *as; /* NULL: as we are */
 };
 
 /*
  * Starts what SETUP says in a process group of its own. It sees descriptors 0, 1 and 2, three pipes
- * (or a terminal as its standard output), and no other; signals are as after boot; it dies with us.
- * 0, or a negative errno with a message in ERROR: nothing runs then.
+ * (or a terminal as its standard output, or a socket as both its standard input and output), and no
+ * other; signals are as after boot; it dies with us. 0, or a negative errno with a message in
+ * ERROR: nothing runs then.
  */
 int process_start(struct process *process, const struct process_setup *setup, char *error,
                   size_t size);

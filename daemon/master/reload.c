@@ -93,7 +93,7 @@ static void log_listeners(const struct master *master)
 
             log_info("listen", LOG_STR("service", service->config->name),
                      LOG_STR("address", listener->text),
-                     LOG_STR("framing", service->config->framing_name),
+                     LOG_STR("framing", config_framing_shown(service->config)),
                      LOG_STR("activated", listener_is_activated(listener) ? listener->key : NULL));
         }
     }

@@ -148,14 +148,14 @@ static json_t *service_json(const struct master *master, const struct service *s
         "{s:s, s:o, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, "
         "s:I, s:I, s:i, s:o, s:o}",
         "name", config->name, "listen", listen_json(service, activated), "activated", activated,
-        "framing", config->framing_name, "handler", config_handler_type_name(config->handler.type),
-        "workers", "mode", config_workers_mode_name(config->workers.mode), "drained",
-        service->totals->drained, "configured", (int)config->workers.max, "limit",
-        (int)service->pool.rules.max, "target", (int)service->pool.target, "ready",
-        (int)census.ready, "busy", (int)census.busy, "starting", (int)census.starting, "draining",
-        (int)census.draining, "started", (json_int_t)service->totals->started, "crashed",
-        (json_int_t)service->totals->crashed, "queue", (json_int_t)waiting.depth, "queue_ms",
-        (json_int_t)waiting.longest_ms, "rejected",
+        "framing", config_framing_shown(config), "handler",
+        config_handler_type_name(config->handler.type), "workers", "mode",
+        config_workers_mode_name(config->workers.mode), "drained", service->totals->drained,
+        "configured", (int)config->workers.max, "limit", (int)service->pool.rules.max, "target",
+        (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
+        (int)census.starting, "draining", (int)census.draining, "started",
+        (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,
+        "queue", (json_int_t)waiting.depth, "queue_ms", (json_int_t)waiting.longest_ms, "rejected",
         (json_int_t)census.counters.value[CLOSE_REJECTED], "usher", usher ? (int)usher->pid : 0,
         "latency_us", latency_json(&census.latency), "counters", counters_json(&census.counters));
 }

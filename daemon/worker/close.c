@@ -110,6 +110,8 @@ void worker_close(struct worker *worker, enum counter reason)
     log_close(worker, reason);
     if (flags_of[reason] & LINGER)
         linger(worker);
+    if (worker->handler->ops->serve) /* whoever else has the socket keeps nobody waiting */
+        shutdown(worker->client.fd, SHUT_RDWR);
     close(framed_conn_detach(&worker->conn));
     worker->client.fd = -1;
     slot_set_peer(worker->slot, NULL, 0);

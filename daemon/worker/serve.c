@@ -319,33 +319,14 @@ static void set_timeout(int fd, int option, uint64_t ms)
 /* Tells a handler that wants to know who has come. 0, or a negative errno: it does not want it. */
 static int open_handler(struct worker *worker)
 {
-    const struct client *client = &worker->client;
-    struct framed_peer peer = {.connection = client->id};
-    char address[FRAMED_ADDRESS_TEXT_SIZE];
-    char local[FRAMED_ADDRESS_TEXT_SIZE];
-    struct sockaddr_storage name = {0};
-    socklen_t length = sizeof(name);
-    struct ucred credentials;
-    socklen_t size = sizeof(credentials);
+    struct introduction introduction;
+    int result;
 
     if (!worker->handler->ops->open)
         return 0;
-    slot_set(worker->slot, SLOT_HANDLING, client->heard_ms);
-    framed_address_format((const struct sockaddr *)&client->peer, client->peer_length, address,
-                          sizeof(address));
-    if (getsockname(client->fd, (struct sockaddr *)&name, &length) < 0)
-        return -errno;
-    framed_address_format((const struct sockaddr *)&name, length, local, sizeof(local));
-    peer.address = address;
-    peer.local = local;
-    if (name.ss_family == AF_UNIX &&
-        getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
-        peer.has_credentials = 1;
-        peer.pid = credentials.pid;
-        peer.uid = credentials.uid;
-        peer.gid = credentials.gid;
-    }
-    return worker->handler->ops->open(worker->handler, &peer);
+    slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
+    result = worker_introduce(worker, &introduction);
+    return result < 0 ? result : worker->handler->ops->open(worker->handler, &introduction.peer);
 }
 
 /* A client has just connected: its socket takes the few bytes at once. */
@@ -359,29 +340,36 @@ static int greet(struct worker *worker)
     return result < 0 ? result : framed_conn_flush(&worker->conn);
 }
 
-void worker_serve(struct worker *worker)
+static enum counter serve_messages(struct worker *worker)
 {
     const struct deadlines_config *deadlines = &worker->service->deadlines;
-    int fd = worker->client.fd;
     enum counter reason = CLOSE_HANDLER_FAILED;
 
-    worker->counters.value[COUNTER_CONNECTIONS]++;
-    slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
-                  worker->client.peer_length);
-    set_timeout(fd, SO_RCVTIMEO, deadlines->idle_ms);
-    set_timeout(fd, SO_SNDTIMEO, deadlines->write_ms);
-    framed_conn_attach(&worker->conn, fd);
+    set_timeout(worker->client.fd, SO_RCVTIMEO, deadlines->idle_ms);
+    set_timeout(worker->client.fd, SO_SNDTIMEO, deadlines->write_ms);
     worker->conn.write_ms = (unsigned)deadlines->write_ms;
     worker->untaken = false;
     worker->handler->farewell = FAREWELL_FAULT;
     worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
-    if (open_handler(worker) == 0) {
-        reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
-        if (worker->handler->ops->close) {
-            slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
-            worker->handler->ops->close(worker->handler);
-        }
+    if (open_handler(worker) < 0)
+        return reason;
+    reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
+    if (worker->handler->ops->close) {
+        slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
+        worker->handler->ops->close(worker->handler);
     }
+    return reason;
+}
+
+void worker_serve(struct worker *worker)
+{
+    enum counter reason;
+
+    worker->counters.value[COUNTER_CONNECTIONS]++;
+    slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
+                  worker->client.peer_length);
+    framed_conn_attach(&worker->conn, worker->client.fd);
+    reason = worker->handler->ops->serve ? worker_lend(worker) : serve_messages(worker);
     /* In one go with what the last messages came to, and before a close that may take its time. */
     worker->counters.value[reason]++;
     worker_publish(worker);

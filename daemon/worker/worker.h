@@ -109,6 +109,17 @@ void worker_set_waiting(struct worker *worker);
 /* The host's answered call for handlers. */
 void worker_answered(void *context, uint64_t began_ns, size_t length);
 
+/* lend.c: for handlers with serve(), which take the connection over. Why it is to be closed. */
+enum counter worker_lend(struct worker *worker);
+
+/* peer.c: who the client is. 0 or a negative errno. */
+struct introduction {
+    struct framed_peer peer;
+    char address[FRAMED_ADDRESS_TEXT_SIZE];
+    char local[FRAMED_ADDRESS_TEXT_SIZE];
+};
+int worker_introduce(const struct worker *worker, struct introduction *introduction);
+
 /* receive.c: waits for more bytes of the client. KEEP_SERVING, or why the client is to be closed.
  */
 enum counter worker_receive(struct worker *worker);

@@ -18,8 +18,7 @@
 #define TIME_OR_OFF "allowed: a time such as 500ms, 30s, 5m, 1h, or off"
 #define SERVICE_KEYS                                                                               \
     "allowed: listen, framing, reply_framing, log_messages, overload, queue_timeout, busy_reply, " \
-    "environment, handler, workers, limits, deadlines, process, "                                  \
-    "resources"
+    "environment, handler, workers, limits, deadlines, process, resources"
 
 static const struct {
     const char *text;
@@ -166,7 +165,8 @@ static const struct {
     {LISTENING("    handler {\n        builtin = echo\n    workers { max = 1 }"),
      "@/c:1: the { here has no closing }\n"
      "@/c:5: unknown key \"workers\" in handler; its place is service; allowed: builtin, module, "
-     "command, codec, reply, unbuffer, window, batch, settle, probe, probe_reply, error_reply"},
+     "command, per_connection, codec, reply, unbuffer, window, batch, settle, probe, probe_reply, "
+     "error_reply"},
     {"\nuser = \"x${FRAMED_NONE}\"\n", "@/c:2: found \"${FRAMED_NONE}\", which the environment "
                                        "does not have, allowed: a name that it "
                                        "has, or ${NAME:-DEFAULT}"},
