@@ -62,11 +62,31 @@ static void end(void *context, pid_t pid)
         search->first = pid;
 }
 
+static void count(void *context, pid_t pid)
+{
+    (void)pid;
+    ++*(unsigned *)context;
+}
+
+/* Whether we have children that are none of our workers: usually not, and then there is no need to
+ * look at each, which takes its time when there are many and all of them leave. */
+static bool has_strangers(const struct master *master)
+{
+    unsigned known = 0;
+    unsigned children = 0;
+
+    for (unsigned slot = 0; slot < master->slots_used; slot++)
+        known += master->children[slot] != NULL;
+    kin_each(count, &children);
+    return children > known;
+}
+
 void orphans_end(struct master *master)
 {
     struct search search = {.master = master};
 
-    kin_each(end, &search);
+    if (has_strangers(master))
+        kin_each(end, &search);
     if (search.killed == 0) {
         master->orphans_until_ms = 0;
         return;
