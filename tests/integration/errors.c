@@ -99,13 +99,12 @@ END_TEST
 
 START_TEST(printed_before_ready)
 {
-    cannot_start("command = {\"$HANDLERS/recorder\", \"--print\", \"Good morning, world\"} "
+    cannot_start("command = {\"/bin/sh\", \"-c\", \"echo Good morning, world; exec sleep 60\"} "
                  "codec = record",
                  "",
-                 expand("\\\"$HANDLERS/recorder\\\" wrote what is no record, or one larger than "
-                        "max_reply allows: \\\"Good morning, world|\\\"; standard output is for "
-                        "records only (framed-record(5)); what is for people goes to standard "
-                        "error, or into LOG"));
+                 "\\\"/bin/sh\\\" wrote what is no record, or one larger than max_reply allows: "
+                 "\\\"Good morning, world|\\\"; standard output is for records only "
+                 "(framed-record(5)); what is for people goes to standard error, or into LOG");
 }
 END_TEST
 
