@@ -69,9 +69,17 @@ def measure(framebench, server, workload, cpu, seconds):
                   used * 1e6 / messages, report['framebench_cpu_percent'])
 
 
+def warm_up(framebench, server, workload):
+    subprocess.run([str(framebench), '--quiet', '--duration', '1s', *workload.options, server.address],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def rounds_of(framebench, running, workload, cpu, rounds, seconds):
-    """Samples of each server, one a round."""
+    """Samples of each server, one a round; one before is thrown away, for those that compile as they go
+    along."""
     names = list(running)
+    for name in names:
+        warm_up(framebench, running[name], workload)
     found = {name: [] for name in names}
     for number in range(rounds):
         shift = number % len(names)
