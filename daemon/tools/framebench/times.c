@@ -10,7 +10,7 @@ static unsigned bucket_of(uint64_t ns)
 {
     unsigned shift, bucket;
 
-    if (ns < 2 * TIMES_PARTS)
+    if (ns >> (PARTS_BITS + 1) == 0)
         return (unsigned)ns;
     shift = 63 - (unsigned)__builtin_clzll(ns) - PARTS_BITS;
     bucket = shift * TIMES_PARTS + (unsigned)(ns >> shift);
