@@ -6,6 +6,7 @@
 #include "ipc/role.h"
 #include "master/handover.h"
 #include "master/master.h"
+#include "try/try.h"
 #include "usher/usher.h"
 #include "worker/worker.h"
 
@@ -23,6 +24,7 @@ static const struct role_table roles = {
 static const char usage[] =
     "usage: framed -c FILE [-t]                  serve what FILE says; -t: only check it\n"
     "       framed run OPTIONS [-- COMMAND ...]  serve one handler, without a file\n"
+    "       framed try -- COMMAND ...            tell whether COMMAND will do as a handler\n"
     "       framed check -c FILE                 check FILE and what it names\n"
     "       framed framings                      list the framings that have a name\n"
     "       framed keys                          list the keys, and what a reload does with each\n"
@@ -233,10 +235,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } commands[] = {
-    {"run", command_run},
-    {"check", command_check},
-    {"framings", command_framings},
-    {"keys", command_keys},
+    {"run", command_run},           {"try", try_main},      {"check", command_check},
+    {"framings", command_framings}, {"keys", command_keys},
 };
 
 int main(int argc, char **argv)

@@ -252,6 +252,10 @@ bool config_has_other_users(const struct config *config, const struct identity *
 /* Writes CONFIG as a file that config_load() reads to the same: every key with its value. */
 void config_print(const struct config *config, FILE *to);
 
+/* Writes SERVICE alone, and of its keys only those whose value is not PLAIN's. */
+void config_print_changes(const struct service_config *service, const struct service_config *plain,
+                          FILE *to);
+
 /* Writes the options of `framed run`, one a line, from the schema. */
 void config_print_options(FILE *to);
 

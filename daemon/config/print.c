@@ -3,6 +3,9 @@
 #include "config/schema.h"
 #include "config/values.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Keys of other handlers and modes have no value, nor has what a probe replaces: to write them
  * would be an error to read. */
 static bool has_value(const struct schema_row *row, const struct service_config *service)
@@ -65,6 +68,56 @@ void config_print(const struct config *config, FILE *to)
         print_framing(&config->framings[i], to);
     for (size_t i = 0; i < config->service_count; i++)
         print_service(&config->services[i], to);
+}
+
+static char *key_text(const struct schema_row *row, const struct service_config *service, int depth)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    if (to) {
+        print_key(row, service, depth, to);
+        fclose(to);
+    }
+    return text;
+}
+
+/* The head of the section comes before its first key. Whether there was one. */
+static bool print_section_changes(enum schema_section section, const struct service_config *service,
+                                  const struct service_config *plain, int depth, FILE *to)
+{
+    bool any = false;
+
+    for (int key = 0; key < KEY_COUNT; key++) {
+        const struct schema_row *row = schema_row((enum schema_key)key);
+        char *own, *usual;
+
+        if (row->section != section || !has_value(row, service))
+            continue;
+        own = key_text(row, service, depth);
+        usual = key_text(row, plain, depth);
+        if (own && usual && strcmp(own, usual) != 0) {
+            if (!any && section >= SECTION_HANDLER)
+                fprintf(to, "    %s {\n", schema_section_name(section));
+            any = true;
+            fputs(own, to);
+        }
+        free(own);
+        free(usual);
+    }
+    return any;
+}
+
+void config_print_changes(const struct service_config *service, const struct service_config *plain,
+                          FILE *to)
+{
+    fprintf(to, "service %s {\n", service->name);
+    print_section_changes(SECTION_SERVICE, service, plain, 1, to);
+    for (enum schema_section section = SECTION_HANDLER; section < SECTION_COUNT; section++)
+        if (print_section_changes(section, service, plain, 2, to))
+            fputs("    }\n", to);
+    fputs("}\n", to);
 }
 
 static void print_option(const struct schema_row *row, FILE *to)

@@ -58,6 +58,8 @@ int coprocess_start(struct coprocess *coprocess, const struct service_config *se
     coprocess->used = coprocess->answered = false;
     coprocess->received = 0;
     coprocess->reason = NULL;
+    if (setup.terminal)
+        setenv("NO_COLOR", "1", 0); /* there is a terminal, and nobody who looks */
     if (words)
         result = process_start(&coprocess->process, &setup, error, size);
     else

@@ -118,6 +118,13 @@ enum handler_outcome coprocess_tell(struct coprocess *coprocess, struct request 
  */
 enum coprocess_sight coprocess_guard(struct coprocess *coprocess, struct request *request);
 
+/* Whether there is something in its stdin that it has not read. */
+bool coprocess_has_unread(const struct coprocess *coprocess);
+
+/* Whether it has read all that it was sent and sleeps in read(2) on its stdin, as far as that can
+ * be seen (guard.c): then no more comes before it is sent something. */
+bool coprocess_idles(const struct coprocess *coprocess);
+
 /* After a reply, which stays in OUTPUT: gives it the time to go back to reading, as far as that can
  * be seen. HANDLER_OK, or PROTOCOL or DIED: there was more than the reply. */
 enum handler_outcome coprocess_rest(struct coprocess *coprocess, uint64_t deadline_ms);

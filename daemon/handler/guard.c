@@ -59,11 +59,17 @@ static enum asleep where_asleep(pid_t pid)
     return strncmp(text, "running", 7) == 0 ? AWAKE : ASLEEP_ELSEWHERE;
 }
 
-static bool has_unread(const struct coprocess *coprocess)
+bool coprocess_has_unread(const struct coprocess *coprocess)
 {
     int unread;
 
     return ioctl(coprocess->process.input_fd, FIONREAD, &unread) < 0 || unread > 0;
+}
+
+bool coprocess_idles(const struct coprocess *coprocess)
+{
+    return !coprocess_has_unread(coprocess) &&
+           where_asleep(coprocess->process.pid) == ASLEEP_IN_READ;
 }
 
 /*
@@ -74,7 +80,7 @@ static bool sleeps_in_read(struct coprocess *coprocess, uint64_t deadline_ms)
 {
     uint64_t sleep_ns = SLEEP_MIN_NS;
 
-    for (int i = 0; i < YIELDS + NAPS && !has_unread(coprocess); i++) {
+    for (int i = 0; i < YIELDS + NAPS && !coprocess_has_unread(coprocess); i++) {
         enum asleep asleep = where_asleep(coprocess->process.pid);
 
         if (asleep != AWAKE)
@@ -97,7 +103,7 @@ static enum coprocess_sight wait_until_read(struct coprocess *coprocess, uint64_
     enum coprocess_sight sight = COPROCESS_QUIET;
     uint64_t sleep_ns = SLEEP_MIN_NS;
 
-    for (int i = 0; sight == COPROCESS_QUIET && has_unread(coprocess); i++) {
+    for (int i = 0; sight == COPROCESS_QUIET && coprocess_has_unread(coprocess); i++) {
         if (i < YIELDS) {
             sched_yield();
             continue;

@@ -138,8 +138,6 @@ int program_start(struct program *program, char *error, size_t size)
 {
     oom_init(&program->oom);
     signal(SIGPIPE, SIG_IGN); /* a handler that has gone is an error of write(2) */
-    if (program->host->service->handler.unbuffer == UNBUFFER_PTY)
-        setenv("NO_COLOR", "1", 0); /* there is a terminal, and nobody who looks */
     return start(program, error, size);
 }
 

@@ -231,6 +231,7 @@ static void on_message(const struct head *head, char *body)
         struct head answer = *head;
 
         answer.type = REPLY;
+        answer.flags = 0;
         send_all(&answer, body, head->length);
         return;
     }
