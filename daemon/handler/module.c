@@ -28,7 +28,8 @@ struct module {
 struct framed_call {
     struct framed_call_head head; /* first: framed_reply() finds its host by it */
     const struct handler_host *host;
-    int broken; /* a negative errno: the connection takes no more replies */
+    uint64_t deadline_ms; /* 0: none */
+    int broken;           /* a negative errno: the connection takes no more replies */
     bool hangup;
 };
 
@@ -49,6 +50,16 @@ static int call_reply(struct framed_call *call, const void *data, size_t length)
 static void call_hangup(struct framed_call *call)
 {
     call->hangup = true;
+}
+
+static int64_t call_deadline(struct framed_call *call)
+{
+    uint64_t now_ms;
+
+    if (!call->deadline_ms)
+        return -1;
+    now_ms = clock_ms();
+    return now_ms < call->deadline_ms ? (int64_t)(call->deadline_ms - now_ms) : 0;
 }
 
 /* The level comes from outside, and the log's own is an index. */
@@ -76,6 +87,7 @@ static const struct framed_host module_host = {
     .reply = call_reply,
     .hangup = call_hangup,
     .log = module_log,
+    .deadline = call_deadline,
 };
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t size,
@@ -190,7 +202,8 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
                                     uint64_t deadline_ms)
 {
     struct module *module = (struct module *)handler;
-    struct framed_call call = {.head.host = &module_host, .host = handler->host};
+    struct framed_call call = {
+        .head.host = &module_host, .host = handler->host, .deadline_ms = deadline_ms};
     int result =
         module->descriptor->message(module->state, module->connection, &call, data, length);
 

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 /* Raised when something below changes in a way that old modules cannot live with. */
-#define FRAMED_MODULE_ABI 1
+#define FRAMED_MODULE_ABI 2
 
 /* One message that is being handled; valid until `message` returns. */
 struct framed_call;
@@ -47,6 +47,7 @@ struct framed_host {
     int (*reply)(struct framed_call *call, const void *data, size_t length);
     void (*hangup)(struct framed_call *call);
     void (*log)(enum framed_log_level level, const char *text);
+    int64_t (*deadline)(struct framed_call *call);
 };
 
 /* The service that a module is loaded for; valid from `init` to after `fini`. */
@@ -137,6 +138,15 @@ static inline int framed_reply(struct framed_call *call, const void *data, size_
 static inline void framed_hangup(struct framed_call *call)
 {
     framed_call_host(call)->hangup(call);
+}
+
+/*
+ * What is left of the service's `request` deadline for this message, in ms (monotonic): 0 when it
+ * is over, -1 when there is none. Soon after it, see `message`.
+ */
+static inline int64_t framed_deadline(struct framed_call *call)
+{
+    return framed_call_host(call)->deadline(call);
 }
 
 /* Writes one line to framed's log, with the service's name and the worker's. */

@@ -94,6 +94,27 @@ START_TEST(module_may_hang_up_fail_and_refuse)
 }
 END_TEST
 
+START_TEST(module_asks_for_its_deadline)
+{
+    char left_ms[16] = "";
+
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask_bytes("deadline", 8, 0), HANDLER_OK);
+    ck_assert_msg(rig_replied("-1"), "none");
+    ck_assert_int_eq(rig_ask_bytes("deadline", 8, 20000), HANDLER_OK);
+    ck_assert_uint_lt(rig.replies[0].length, sizeof(left_ms));
+    memcpy(left_ms, rig.replies[0].data, rig.replies[0].length);
+    ck_assert_int_gt(strtol(left_ms, NULL, 10), 0);
+    ck_assert_int_le(strtol(left_ms, NULL, 10), 20000);
+    rig_forget();
+    ck_assert_int_eq(rig.handler->ops->message(rig.handler, "deadline", 8, 1), HANDLER_OK);
+    ck_assert_msg(rig_replied("0"), "long over");
+    rig_close();
+}
+END_TEST
+
 START_TEST(module_logs_bounded_words)
 {
     use_module("good.so");
@@ -129,7 +150,7 @@ static const struct {
     const char *says[3];
 } unloadable[] = {
     {"absent.so", {"absent.so", "No such file"}},
-    {"abi.so", {"found ABI 99, wanted 1"}},
+    {"abi.so", {"found ABI 99, wanted 2"}},
     {"size.so", {"of 8 bytes, wanted "}},
     {"symbol.so", {"exports no framed_module"}},
     {"message.so", {"has no message function"}},
@@ -154,5 +175,5 @@ END_TEST
 RIG_MAIN("handler-module", echo_answers_the_same, discard_answers_nothing,
          each_outcome_has_its_own_word, module_answers_none_one_or_many,
          module_has_state_for_each_connection, module_may_hang_up_fail_and_refuse,
-         module_logs_bounded_words, module_learns_why_a_reply_fails,
+         module_asks_for_its_deadline, module_logs_bounded_words, module_learns_why_a_reply_fails,
          module_that_does_not_load_is_explained)

@@ -82,6 +82,8 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
     }
     if (strcmp(text, "count") == 0)
         snprintf(answer, sizeof(answer), "%u of %u", *messages, state->opened);
+    else if (strcmp(text, "deadline") == 0)
+        snprintf(answer, sizeof(answer), "%lld", (long long)framed_deadline(call));
     else if (strcmp(text, "service") == 0)
         snprintf(answer, sizeof(answer), "%s #%u %zu %zu", state->service->name,
                  state->service->worker, state->service->max_message, state->service->max_reply);
