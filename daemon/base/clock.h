@@ -23,6 +23,13 @@ static inline uint64_t clock_ms(void)
     return clock_ns() / 1000000U;
 }
 
+/* The first millisecond that begins at NS or later: a time that is counted from it is never short.
+ */
+static inline uint64_t clock_ms_of(uint64_t ns)
+{
+    return (ns + 999999U) / 1000000U;
+}
+
 /* A few milliseconds coarse, and several times cheaper: for marks beside each message. */
 static inline uint64_t clock_coarse_ms(void)
 {

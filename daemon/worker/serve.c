@@ -142,7 +142,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     uint64_t request_ms = worker->service->deadlines.request_ms;
     uint64_t replies = worker->counters.value[COUNTER_REPLIES];
     enum handler_outcome outcome;
-    uint64_t began_ns;
+    uint64_t began_ns, deadline_ms;
 
     if (framed_conn_queued(&worker->conn) > 0 && now != worker->handled_ms) {
         enum counter reason;
@@ -158,8 +158,9 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     slot_set(worker->slot, SLOT_HANDLING, now);
     worker_set_in_handler(true);
     began_ns = clock_ns();
-    outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
-                                            request_ms ? now + request_ms : 0);
+    deadline_ms = request_ms ? clock_ms_of(began_ns) + request_ms : 0;
+    outcome =
+        worker->handler->ops->message(worker->handler, message->data, message->length, deadline_ms);
     histogram_add(&worker->slot->latency, (clock_ns() - began_ns) / 1000);
     worker_set_in_handler(false);
     worker_log_slow(worker, message->length, clock_coarse_ms() - now); /* to a few ms */
@@ -170,7 +171,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
 static enum counter hand_over(struct worker *worker, const struct framed_message *message)
 {
     uint64_t request_ms = worker->service->deadlines.request_ms;
-    uint64_t deadline_ms = request_ms ? clock_coarse_ms() + request_ms : 0;
+    uint64_t deadline_ms = request_ms ? clock_ms_of(clock_ns()) + request_ms : 0;
 
     return worker_reason(worker, worker->handler->ops->message(worker->handler, message->data,
                                                                message->length, deadline_ms));
