@@ -27,6 +27,15 @@ static void top_start(unsigned rows, unsigned columns)
     WAIT_FOR(terminal_row_of("q: quit") == (int)rows - 1);
 }
 
+/* "12", or a size such as "9990K", "10M": in KiB. */
+static long number_of(const char *word)
+{
+    char *unit;
+    long number = strtol(word, &unit, 10);
+
+    return *unit == 'M' ? number * 1024 : number;
+}
+
 /* The rows of the table of workers that have SERVICE, from above: the NUMBERs of their COLUMN. */
 static size_t column_of(const char *service, int column, long *numbers, size_t most)
 {
@@ -44,7 +53,7 @@ static size_t column_of(const char *service, int column, long *numbers, size_t m
             continue;
         for (int i = 0; word && i < column; i++)
             word = strtok_r(NULL, " ", &rest);
-        numbers[count++] = word ? strtol(word, NULL, 10) : -1;
+        numbers[count++] = word ? number_of(word) : -1;
     }
     return count;
 }
