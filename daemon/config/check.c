@@ -118,6 +118,8 @@ static void check_handler(struct draft *draft)
                    "found \"\", allowed: a program and its arguments");
     for (int key = KEY_PER_CONNECTION; key <= KEY_SETTLE; key++)
         check_handler_key(draft, (enum schema_key)key, type);
+    if (draft->is_given[KEY_SETTINGS] && type != HANDLER_NONE && type != HANDLER_MODULE)
+        report_add(draft->report, &draft->given[KEY_SETTINGS], "allowed only with a module");
     if (draft->is_given[KEY_ERROR_REPLY] && draft->service.handler.reply == REPLY_NONE)
         report_add(draft->report, &draft->given[KEY_ERROR_REPLY], "allowed only with reply = yes");
     draft->service.handler.type = type;

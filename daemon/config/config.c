@@ -43,6 +43,7 @@ void service_deinit(struct service_config *service)
     free(service->overload.busy_reply);
     free(service->overload.busy);
     settings_deinit(&service->environment);
+    settings_deinit(&service->settings);
     free(service->process.user);
     free(service->process.group);
     free(service->process.directory);

@@ -194,6 +194,7 @@ struct service_config {
     struct deadlines_config deadlines;
     bool log_messages;
     struct config_settings environment; /* of its handlers, beside what all have */
+    struct config_settings settings;    /* of its module */
     struct process_config process;
 };
 

@@ -44,6 +44,7 @@ enum schema_key {
     KEY_QUEUE_TIMEOUT,
     KEY_BUSY_REPLY,
     KEY_ENVIRONMENT,
+    KEY_SETTINGS,
     KEY_BUILTIN,
     KEY_MODULE,
     KEY_COMMAND,

@@ -18,7 +18,7 @@
 #define TIME_OR_OFF "allowed: a time such as 500ms, 30s, 5m, 1h, or off"
 #define SERVICE_KEYS                                                                               \
     "allowed: listen, framing, reply_framing, log_messages, overload, queue_timeout, busy_reply, " \
-    "environment, handler, workers, limits, deadlines, process, resources"
+    "environment, module, handler, workers, limits, deadlines, process, resources"
 
 static const struct {
     const char *text;

@@ -63,10 +63,37 @@ END_TEST
     "N23456789012345678901234"
 #define ALLOWED "NAME=VALUE, a name being 1 to 128 of A-Z a-z 0-9 _ . -"
 
+/* A section and a key of another one share the name. */
+START_TEST(modules_have_settings)
+{
+    const struct config_settings *settings;
+    struct config *config;
+
+    write_file("c", "service module { listen = unix:@a module { module = 1 greeting = \"a b\" }\n"
+                    "    handler { module = /x.so } environment { greeting = 3 } }\n"
+                    "service b { listen = unix:@b handler { module = /y.so } module { } }\n");
+    config = load_good("c");
+    settings = &config_find_service(config, "module")->settings;
+    ck_assert_uint_eq(settings->count, 2);
+    ck_assert_str_eq(config_find_setting(settings, "module"), "1");
+    ck_assert_str_eq(config_find_setting(settings, "greeting"), "a b");
+    ck_assert_str_eq(config_find_service(config, "module")->handler.module, "/x.so");
+    ck_assert_str_eq(config_find_setting(settings_of(config, "module"), "greeting"), "3");
+    ck_assert_uint_eq(config_find_service(config, "b")->settings.count, 0);
+    check_round_trip(config);
+}
+END_TEST
+
 static const struct {
     const char *text;
     const char *error;
 } wrong[] = {
+    {SERVICE("module { greeting = hi }"),
+     "@/c:2: service \"a\": module: allowed only with a module"},
+    {"service a { listen = unix:@a handler { module = /x.so }\n"
+     "module { A = 1 A = 2 } }\n",
+     "@/c:2: service \"a\": module: A given twice"},
+    {SERVICE("module = /x.so"), "@/c:2: found no { after \"module\", allowed: NAME { ... }"},
     {SERVICE("environment { A = 1\n B = 2\n A = 3 }"),
      "@/c:4: service \"a\": environment: A given twice"},
     {SERVICE("environment { A = 1 }\nenvironment { B = 2 }"),
@@ -162,6 +189,24 @@ START_TEST(options_are_settings)
 }
 END_TEST
 
+START_TEST(modules_have_options)
+{
+    char *argv[] = {WORD("run"),   WORD("-lunix:@x"), WORD("--module=/x.so"),
+                    WORD("--set"), WORD("A=b=c"),     WORD("--set=B=")};
+    char *bad[] = {WORD("run"), WORD("-lunix:@x"), WORD("--builtin=echo"), WORD("--set=A=1")};
+    char error[CONFIG_ERROR_SIZE] = "";
+    struct config *config = NULL;
+
+    ck_assert_int_eq(config_from_arguments(6, argv, &config, NULL, NULL, error, sizeof(error)), 0);
+    ck_assert_str_eq(config_find_setting(&config->services[0].settings, "A"), "b=c");
+    ck_assert_str_eq(config_find_setting(&config->services[0].settings, "B"), "");
+    check_round_trip(config);
+    config = NULL;
+    ck_assert_int_lt(config_from_arguments(4, bad, &config, NULL, NULL, error, sizeof(error)), 0);
+    ck_assert_str_eq(error, "--set: allowed only with a module");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config settings");
@@ -170,9 +215,11 @@ int main(void)
     tcase_add_checked_fixture(settings, rig_setup, rig_teardown);
     tcase_add_test(settings, values_are_any_text);
     tcase_add_test(settings, each_service_has_its_own);
+    tcase_add_test(settings, modules_have_settings);
     tcase_add_loop_test(settings, what_is_wrong_is_told, 0, sizeof(wrong) / sizeof(wrong[0]));
     tcase_add_test(settings, the_number_of_names_is_bounded);
     tcase_add_test(settings, options_are_settings);
+    tcase_add_test(settings, modules_have_options);
     suite_add_tcase(suite, settings);
     return unit_run(suite);
 }
