@@ -6,21 +6,24 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "handler/kinds.h"
+#include "handler/module_load.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Most bytes of a module's log text that are logged. */
 #define LOG_TEXT_MAX 1024
+/* What it may say of why it does not start, with the NUL. */
+#define TEXT_SIZE 512
 
 struct module {
     struct handler base;
     void *library;
     const struct framed_module *descriptor; /* NULL: not loaded */
     struct framed_service service;
+    struct framed_setting *settings;
     void *state;
     void *connection;
 };
@@ -90,68 +93,56 @@ static const struct framed_host module_host = {
     .deadline = call_deadline,
 };
 
-__attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t size,
-                                                        const char *format, ...)
+/* What one of the module's own functions has told, or what its errno says. */
+static int tell(const struct module *module, const char *function, const char *text, int result,
+                char *error, size_t size)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(error, size, format, arguments);
-    va_end(arguments);
-    return -ENOEXEC;
-}
-
-static int check(const struct framed_module *found, const char *path, char *error, size_t size)
-{
-    if (found->abi != FRAMED_MODULE_ABI)
-        return refuse(error, size,
-                      "module %s: found ABI %u, wanted %u: build it with this framed's headers",
-                      path, (unsigned)found->abi, (unsigned)FRAMED_MODULE_ABI);
-    if (found->size != sizeof(*found))
-        return refuse(error, size,
-                      "module %s: found a framed_module of %u bytes, wanted %zu: build it with "
-                      "this framed's headers",
-                      path, (unsigned)found->size, sizeof(*found));
-    if (!found->message)
-        return refuse(error, size, "module %s: has no message function", path);
-    return 0;
-}
-
-/* Finds and checks the descriptor of the library that is open. */
-static int find(struct module *module, const char *path, char *error, size_t size)
-{
-    const struct framed_module *found = dlsym(module->library, "framed_module");
-    int result;
-
-    if (!found)
-        return refuse(error, size, "module %s: exports no framed_module (see FRAMED_MODULE)", path);
-    result = check(found, path, error, size);
-    if (result == 0)
-        module->descriptor = found;
+    module_refuse(error, size, "module %s: %s: %s", module->base.host->service->handler.module,
+                  function, text[0] ? text : log_errno_text(result));
     return result;
 }
 
-static int init(struct module *module, const char *path, char *error, size_t size)
+static int init(struct module *module, char *error, size_t size)
 {
     const struct service_config *service = module->base.host->service;
-    char text[512] = "";
-    int result;
+    char text[TEXT_SIZE] = "";
+    int result = module_settings(service, module->descriptor->keys, error, size, &module->settings);
 
+    if (result < 0)
+        return result;
     module->service = (struct framed_service){
         .host = &module_host,
         .name = service->name,
         .worker = module->base.host->slot,
         .max_message = service->limits.max_message,
         .max_reply = service->limits.max_reply,
+        .keys = module->descriptor->keys,
+        .settings = module->settings,
+        .setting_count = service->settings.count,
     };
     if (!module->descriptor->init)
         return 0;
     result = module->descriptor->init(&module->service, &module->state, text, sizeof(text));
-    if (result >= 0)
-        return 0;
     text[sizeof(text) - 1] = '\0';
-    snprintf(error, size, "module %s: init: %s", path, text[0] ? text : log_errno_text(result));
-    return result;
+    return result < 0 ? tell(module, "init", text, result, error, size) : 0;
+}
+
+static int probe(struct module *module, char *error, size_t size)
+{
+    char text[TEXT_SIZE] = "";
+    int result;
+
+    if (!module->descriptor->probe)
+        return 0;
+    result = module->descriptor->probe(module->state, text, sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    return result < 0 ? tell(module, "probe", text, result, error, size) : 0;
+}
+
+static void fini(struct module *module)
+{
+    if (module->descriptor->fini)
+        module->descriptor->fini(module->state);
 }
 
 static void unload(struct module *module)
@@ -160,20 +151,24 @@ static void unload(struct module *module)
         dlclose(module->library);
     module->library = NULL;
     module->descriptor = NULL;
+    free(module->settings);
+    module->settings = NULL;
 }
 
 static int start(struct handler *handler, char *error, size_t size)
 {
     struct module *module = (struct module *)handler;
-    const char *path = handler->host->service->handler.module;
-    int result;
+    int result = module_open(handler->host->service->handler.module, error, size, &module->library,
+                             &module->descriptor);
 
-    module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module->library)
-        return refuse(error, size, "cannot load module: %s", dlerror());
-    result = find(module, path, error, size);
-    if (result == 0)
-        result = init(module, path, error, size);
+    if (result < 0)
+        return result;
+    result = init(module, error, size);
+    if (result == 0) {
+        result = probe(module, error, size);
+        if (result < 0)
+            fini(module);
+    }
     if (result < 0)
         unload(module);
     return result;
@@ -224,8 +219,8 @@ static void stop(struct handler *handler, unsigned grace_ms)
     struct module *module = (struct module *)handler;
 
     (void)grace_ms;
-    if (module->descriptor && module->descriptor->fini)
-        module->descriptor->fini(module->state);
+    if (module->descriptor)
+        fini(module);
     unload(module);
 }
 

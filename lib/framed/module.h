@@ -20,6 +20,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -50,13 +51,29 @@ struct framed_host {
     int64_t (*deadline)(struct framed_call *call);
 };
 
+/* A setting that a module understands; a table of them ends with one whose name is NULL. */
+struct framed_key {
+    const char *name;
+    const char *initial; /* its value where it is not given; NULL: none, and it need not be given */
+    const char *text;    /* one line, for people; may be NULL */
+};
+
+/* A setting that was given: of `module { NAME = VALUE }`, or of --set NAME=VALUE. */
+struct framed_setting {
+    const char *name;
+    const char *value;
+};
+
 /* The service that a module is loaded for; valid from `init` to after `fini`. */
 struct framed_service {
     const struct framed_host *host;
-    const char *name;   /* of the service, as in the configuration */
-    unsigned worker;    /* this worker's slot */
-    size_t max_message; /* bytes: no message is larger */
-    size_t max_reply;   /* bytes: no reply may be larger */
+    const char *name;                      /* of the service, as in the configuration */
+    unsigned worker;                       /* this worker's slot */
+    size_t max_message;                    /* bytes: no message is larger */
+    size_t max_reply;                      /* bytes: no reply may be larger */
+    const struct framed_key *keys;         /* the module's own, or NULL */
+    const struct framed_setting *settings; /* as given, each a known one; see framed_setting() */
+    size_t setting_count;
 };
 
 /* Who is connected; valid from `open` to after `close`. */
@@ -76,12 +93,23 @@ struct framed_module {
     uint32_t size; /* sizeof(struct framed_module); checked at load */
     const char *name;
 
+    /* What the service may set; NULL: nothing. What is not in here is refused before `init`. */
+    const struct framed_key *keys;
+
     /*
      * Once in each worker, before it takes connections: *STATE is handed to all others. 0, or a
      * negative errno with a message in ERROR (SIZE bytes): the worker then does not start. May be
      * NULL.
      */
     int (*init)(const struct framed_service *service, void **state, char *error, size_t size);
+
+    /*
+     * After `init`, before the worker says that it is ready, and before the service's own probe
+     * (`handler { probe }`), if there is one: whether what the module needs is there. 0, or a
+     * negative errno with a message in ERROR (SIZE bytes): `fini` is called, the worker does not
+     * start, and a reload fails with that message. May be NULL.
+     */
+    int (*probe)(void *state, char *error, size_t size);
 
     /* A client has connected: *CONNECTION is handed to message and close. 0, or negative: the
      * client is closed, and `close` is not called. May be NULL. */
@@ -147,6 +175,19 @@ static inline void framed_hangup(struct framed_call *call)
 static inline int64_t framed_deadline(struct framed_call *call)
 {
     return framed_call_host(call)->deadline(call);
+}
+
+/* The value of the setting NAME: as given, else its key's initial one, else NULL. Valid as SERVICE
+ * is. */
+static inline const char *framed_setting(const struct framed_service *service, const char *name)
+{
+    for (size_t i = 0; i < service->setting_count; i++)
+        if (strcmp(service->settings[i].name, name) == 0)
+            return service->settings[i].value;
+    for (const struct framed_key *key = service->keys; key && key->name; key++)
+        if (strcmp(key->name, name) == 0)
+            return key->initial;
+    return NULL;
 }
 
 /* Writes one line to framed's log, with the service's name and the worker's. */

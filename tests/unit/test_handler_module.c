@@ -150,10 +150,10 @@ static const struct {
     const char *says[3];
 } unloadable[] = {
     {"absent.so", {"absent.so", "No such file"}},
-    {"abi.so", {"found ABI 99, wanted 2"}},
-    {"size.so", {"of 8 bytes, wanted "}},
-    {"symbol.so", {"exports no framed_module"}},
-    {"message.so", {"has no message function"}},
+    {"abi.so", {"found ABI 99, allowed: 2"}},
+    {"size.so", {"of 8 bytes, allowed: "}},
+    {"symbol.so", {"found no symbol framed_module"}},
+    {"message.so", {"found no message function"}},
     {"init.so", {"init.so: init: no table"}},
     {"silent.so", {"silent.so: init: Permission denied"}},
 };
