@@ -12,6 +12,8 @@
 
 /* Replies of so many bytes together are put into the buffer without sending any. */
 #define QUEUED_FOR_SURE (FRAMED_CONN_OUTPUT_SIZE / 4)
+/* Replies do not wait behind a message that takes this long. */
+#define SLOW_MS 4
 
 static enum counter reason_of_verdict(int verdict)
 {
@@ -84,7 +86,7 @@ int worker_reply(void *context, const void *data, size_t length)
         worker->reply_error = result;
     if (result > 0)
         log_misfit(worker, length, result);
-    if (may_wait || !worker->handler->ops->immediate)
+    if (may_wait || worker->handler->ops->pump)
         slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     return result;
 }
@@ -133,37 +135,37 @@ void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_m
 }
 
 /*
- * Handlers that take their time get a clock beside each message: for their deadline, and so that
- * replies do not wait for the rest of the batch when handling is slow.
+ * Handlers that take their time get a clock beside each message: for their deadline, for the
+ * percentiles, and so that replies do not wait for the rest of the batch when handling is slow. It
+ * is read once: where one message ends, the next one of the batch begins.
  */
 static enum counter handle_timed(struct worker *worker, const struct framed_message *message)
 {
-    uint64_t now = clock_coarse_ms();
+    uint64_t began_ns = worker->ended_ns ? worker->ended_ns : clock_ns();
     uint64_t request_ms = worker->service->deadlines.request_ms;
     uint64_t replies = worker->counters.value[COUNTER_REPLIES];
     enum handler_outcome outcome;
-    uint64_t began_ns, deadline_ms;
+    uint64_t now = clock_ms_of(began_ns);
 
-    if (framed_conn_queued(&worker->conn) > 0 && now != worker->handled_ms) {
+    if (framed_conn_queued(&worker->conn) > 0 && now - worker->handled_ms >= SLOW_MS) {
         enum counter reason;
 
         slot_set(worker->slot, SLOT_WRITING, now);
         reason = flush(worker);
-        now = clock_coarse_ms();
-
         if (reason != KEEP_SERVING)
             return reason;
+        began_ns = clock_ns();
+        now = clock_ms_of(began_ns);
     }
     worker->handled_ms = now;
     slot_set(worker->slot, SLOT_HANDLING, now);
     worker_set_in_handler(true);
-    began_ns = clock_ns();
-    deadline_ms = request_ms ? clock_ms_of(began_ns) + request_ms : 0;
-    outcome =
-        worker->handler->ops->message(worker->handler, message->data, message->length, deadline_ms);
-    histogram_add(&worker->slot->latency, (clock_ns() - began_ns) / 1000);
+    outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
+                                            request_ms ? now + request_ms : 0);
     worker_set_in_handler(false);
-    worker_log_slow(worker, message->length, clock_coarse_ms() - now); /* to a few ms */
+    worker->ended_ns = clock_ns();
+    histogram_add(&worker->slot->latency, (worker->ended_ns - began_ns) / 1000);
+    worker_log_slow(worker, message->length, (worker->ended_ns - began_ns) / 1000000);
     return worker_settle(worker, outcome, replies);
 }
 
@@ -232,12 +234,15 @@ static enum counter answer(struct worker *worker)
     bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
     int verdict = FRAMED_OK;
 
+    worker->ended_ns = 0;
     while (!worker->handler->full && (verdict = next_message(worker, &message)) == FRAMED_OK) {
         reason = handle(worker, &message);
         if (reason != KEEP_SERVING)
             return reason;
-        if (worker_poked())
+        if (worker_poked()) {
             worker_attend(worker);
+            worker->ended_ns = 0;
+        }
         if (worker->stopping)
             return CLOSE_STOP;
     }
@@ -259,6 +264,7 @@ static enum counter answer_last(struct worker *worker)
     int verdict = framed_conn_end(&worker->conn, &message);
     enum counter reason;
 
+    worker->ended_ns = 0;
     if (verdict != FRAMED_OK)
         return reason_of_verdict(verdict);
     slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());

@@ -67,7 +67,8 @@ struct worker {
     bool untaken;           /* messages may wait in the buffer: the handler is full */
     bool one_reply;         /* the connection ends with it */
     int reply_error;        /* of the message in hand: as of framed_conn_put() */
-    uint64_t handled_ms;    /* coarse: when the replies that wait began to wait */
+    uint64_t handled_ms;    /* when the replies that wait began to wait */
+    uint64_t ended_ns; /* in a batch: when the message before was done with; 0: there is none */
 };
 
 /* The role's entry (see ipc/role.h). */
