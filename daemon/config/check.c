@@ -76,22 +76,29 @@ static void report_no_handler(struct draft *draft)
                           : "no handler, allowed: one of --builtin, --module, -- COMMAND");
 }
 
+/* What a key that is only for some codecs needs. */
+static const char *codecs_for(enum schema_key key)
+{
+    switch (key) {
+    case KEY_WINDOW:
+        return "codec = record";
+    case KEY_BATCH:
+        return "codec = line or frame; with record there is window";
+    default:
+        return "codec = line or frame; with record the program says READY";
+    }
+}
+
 /* A key of the handler that is only for commands, or only for some of their codecs. */
 static void check_handler_key(struct draft *draft, enum schema_key key, enum handler_type type)
 {
-    static const char *const codecs[] = {
-        [KEY_WINDOW] = "codec = record",
-        [KEY_BATCH] = "codec = line or frame; with record there is window",
-        [KEY_SETTLE] = "codec = line or frame; with record the program says READY",
-    };
-
     if (!draft->is_given[key] || type == HANDLER_NONE)
         return;
     if (type != HANDLER_COMMAND)
         report_add(draft->report, &draft->given[key], "allowed only with a command");
     else if (!draft->service.handler.per_connection &&
              !schema_allows_codec(schema_row(key), draft->service.handler.codec))
-        report_add(draft->report, &draft->given[key], "allowed only with %s", codecs[key]);
+        report_add(draft->report, &draft->given[key], "allowed only with %s", codecs_for(key));
 }
 
 /* Exactly one key says what the handler is; the others that are only for one kind must fit. */
