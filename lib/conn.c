@@ -53,6 +53,7 @@ static void forget(struct framed_conn *conn)
     empty(input);
     empty(&conn->output);
     conn->decoder = (struct framed_decoder){0};
+    conn->encoder = (struct framed_encoder){0};
     conn->need = conn->assembled = conn->gap = 0;
     if (input->size > FRAMED_CONN_INPUT_SIZE) {
         uint8_t *smaller = realloc(input->data, FRAMED_CONN_INPUT_SIZE);

@@ -226,6 +226,47 @@ int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length
     return 0;
 }
 
+int framed_conn_put_begin(struct framed_conn *conn, size_t length)
+{
+    struct framed_envelope head;
+    int result = framed_conn_begun(conn)
+                     ? -EBUSY
+                     : framed_encode_begin(conn->out, length, &conn->encoder, &head);
+
+    return result == FRAMED_OK ? put_frame(conn, &head, head.tail) : result;
+}
+
+int framed_conn_put_piece(struct framed_conn *conn, const void *piece, size_t length)
+{
+    const uint8_t *left = piece;
+    int result = framed_conn_begun(conn) ? 0 : -EPROTO;
+
+    while (result == 0 && length > 0) {
+        struct framed_envelope envelope;
+
+        result = framed_encode_piece(&conn->encoder, left, length, &envelope);
+        if (result != FRAMED_OK)
+            break;
+        result = put_frame(conn, &envelope, left);
+        left += envelope.taken;
+        length -= envelope.taken;
+    }
+    return result;
+}
+
+int framed_conn_put_end(struct framed_conn *conn)
+{
+    struct framed_envelope tail;
+    int result = framed_conn_begun(conn) ? framed_encode_end(&conn->encoder, &tail) : -EPROTO;
+
+    return result == FRAMED_OK ? put_frame(conn, &tail, tail.head) : result;
+}
+
+bool framed_conn_begun(const struct framed_conn *conn)
+{
+    return conn->encoder.framing != NULL;
+}
+
 int framed_conn_put_raw(struct framed_conn *conn, const void *data, size_t length)
 {
     struct framed_envelope bare = {.taken = length};

@@ -173,6 +173,12 @@ bool framed_framing_ends_stream(const struct framed_framing *framing)
     return framing->kind == FRAMED_KIND_EOF;
 }
 
+bool framed_framing_hides_cuts(const struct framed_framing *framing)
+{
+    return framing->kind == FRAMED_KIND_EOF || framing->kind == FRAMED_KIND_RAW ||
+           (framing->kind == FRAMED_KIND_DELIMITED && framing->as.delimited.eof);
+}
+
 bool framed_framing_discards(const struct framed_framing *framing)
 {
     return framing->kind == FRAMED_KIND_DELIMITED && framing->as.delimited.discard;
@@ -263,7 +269,7 @@ int framed_decode_end(const struct framed_framing *framing, struct framed_decode
 }
 
 /* An empty message that a decoder skips would not arrive. */
-static int judge_encoding(const struct framed_framing *framing, size_t length)
+int framed_judge_encoding(const struct framed_framing *framing, size_t length)
 {
     int verdict = judge(framing, length);
 
@@ -277,7 +283,7 @@ int framed_inner_encode(const struct framed_framing *framing, const uint8_t *pay
 
     if (length > framing->max_message)
         return FRAMED_OVERSIZE;
-    verdict = continued ? FRAMED_OK : judge_encoding(framing, length);
+    verdict = continued ? FRAMED_OK : framed_judge_encoding(framing, length);
     if (verdict != FRAMED_OK)
         return verdict;
     return framing->encode(framing, payload, length, continued, envelope);

@@ -76,6 +76,7 @@ struct framed_conn {
     unsigned write_ms; /* most milliseconds for one flush to be taken by the peer; 0: no limit */
     uint64_t bytes_in; /* since attach */
     uint64_t bytes_out;
+    struct framed_encoder encoder; /* of the message that is being put in pieces */
 };
 
 /*
@@ -137,6 +138,22 @@ size_t framed_conn_unread(const struct framed_conn *conn);
  * framed_conn_flush(), after which the connection can only be closed.
  */
 int framed_conn_put(struct framed_conn *conn, const void *payload, size_t length);
+
+/*
+ * The same for a message that is put in pieces, of LENGTH bytes in all (FRAMED_LENGTH_UNKNOWN where
+ * the framing does without; see framed_encode_begin()): begin once, pieces of any size, end once,
+ * and nothing else between. What is small is copied and waits for the flush, as of
+ * framed_conn_put(); memory does not grow with the message, and write_ms is for each send. 0, an
+ * encoding verdict, or a negative errno: after begin -ENOTSUP or -EBUSY (one has begun already),
+ * and then, as after a verdict of begin, nothing was queued; after the other two the message
+ * remains unfinished, and the connection can only be closed; -EPROTO: none has begun.
+ */
+int framed_conn_put_begin(struct framed_conn *conn, size_t length);
+int framed_conn_put_piece(struct framed_conn *conn, const void *piece, size_t length);
+int framed_conn_put_end(struct framed_conn *conn);
+
+/* Whether a message has begun that has not ended. */
+bool framed_conn_begun(const struct framed_conn *conn);
 
 /* Queues DATA (LENGTH bytes) as they are, such as a greeting. 0, or as framed_conn_flush(). */
 int framed_conn_put_raw(struct framed_conn *conn, const void *data, size_t length);

@@ -88,6 +88,18 @@ struct framed_envelope {
     size_t taken; /* bytes of the payload between head and tail: less than all of it in fragments */
 };
 
+/* The length of a message that is not known before its end. */
+#define FRAMED_LENGTH_UNKNOWN SIZE_MAX
+
+/* What writing a message in pieces keeps from one to the next; its fields are the library's own. */
+struct framed_encoder {
+    const struct framed_framing *framing; /* NULL: no message has begun */
+    size_t left;                          /* bytes to come, or FRAMED_LENGTH_UNKNOWN */
+    size_t written;
+    uint8_t recent[FRAMED_TAIL_MAX]; /* the last bytes: a delimiter may begin in them */
+    uint8_t recent_length;
+};
+
 /* A named framing, for listings: framed_presets() ends with a row whose name is NULL. */
 struct framed_preset {
     const char *name;
@@ -151,6 +163,10 @@ const uint8_t *framed_framing_greeting(const struct framed_framing *framing, siz
 /* Whether a message written with it ends with the stream: the server closes after one reply. */
 bool framed_framing_ends_stream(const struct framed_framing *framing);
 
+/* Whether a message that is cut off looks like a whole one to who reads until the end of the stream
+ * (`eof`, `raw`, `eof=yes`): then only a reset tells that something is missing. */
+bool framed_framing_hides_cuts(const struct framed_framing *framing);
+
 /* Whether an oversize message is dropped up to its delimiter, and the stream goes on. */
 bool framed_framing_discards(const struct framed_framing *framing);
 
@@ -189,6 +205,25 @@ int framed_decode_end(const struct framed_framing *framing, struct framed_decode
  */
 int framed_encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
                   bool continued, struct framed_envelope *envelope);
+
+/*
+ * The same for a message that is never in memory as a whole: begin, pieces, end, each of which
+ * fills *ENVELOPE with the bytes to write around as much of its piece as it has taken (of begin and
+ * end: nothing). max_message does not bound it. LENGTH is that of the whole message.
+ *
+ * framed_encode_begin(): FRAMED_OK, FRAMED_OVERSIZE, FRAMED_UNDERSIZE, FRAMED_UNENCODABLE, or
+ * -ENOTSUP: the framing must see the whole message first (`typed`, whole frames), or its length
+ * (`length` with FRAMED_LENGTH_UNKNOWN).
+ * framed_encode_piece(): FRAMED_OK, FRAMED_OVERSIZE (more than LENGTH) or FRAMED_UNENCODABLE (a
+ * delimiter ends in it); when not all of the piece is taken, call again with what is left.
+ * framed_encode_end(): FRAMED_OK, FRAMED_UNDERSIZE (less than LENGTH, or than min) or
+ * FRAMED_UNENCODABLE. After an error of the last two the message can only be left unfinished.
+ */
+int framed_encode_begin(const struct framed_framing *framing, size_t length,
+                        struct framed_encoder *encoder, struct framed_envelope *envelope);
+int framed_encode_piece(struct framed_encoder *encoder, const uint8_t *piece, size_t length,
+                        struct framed_envelope *envelope);
+int framed_encode_end(struct framed_encoder *encoder, struct framed_envelope *envelope);
 
 /* The word for a verdict in logs and counters, such as "oversize". Never NULL. */
 const char *framed_verdict_word(int verdict);

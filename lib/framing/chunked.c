@@ -4,6 +4,8 @@
  */
 #include "framing/frame.h"
 
+#include <errno.h>
+
 /* The first bytes of a fragment, to try what its field holds: it is read no further. */
 static const uint8_t zeros[FRAMED_START_MAX];
 
@@ -102,8 +104,9 @@ static int mark(const struct framed_chunked *as, bool last, const uint8_t *paylo
     return FRAMED_OK;
 }
 
+/* The last fragment is the one that takes all of PAYLOAD, unless there is MORE. */
 static int encode_fragment(const struct framed_chunked *as, const uint8_t *payload, size_t length,
-                           struct framed_envelope *envelope)
+                           bool more, struct framed_envelope *envelope)
 {
     size_t part = length < as->fragment_max ? length : as->fragment_max;
     int verdict;
@@ -117,7 +120,7 @@ static int encode_fragment(const struct framed_chunked *as, const uint8_t *paylo
         return FRAMED_OK;
     }
     verdict = framed_inner_encode(as->fragment, payload, part, false, envelope);
-    return verdict == FRAMED_OK ? mark(as, part == length, payload, envelope) : verdict;
+    return verdict == FRAMED_OK ? mark(as, part == length && !more, payload, envelope) : verdict;
 }
 
 /* What would fail in a later fragment fails with the first: a message is sent whole or not. */
@@ -125,13 +128,13 @@ static int encode(const struct framed_framing *framing, const uint8_t *payload, 
                   bool continued, struct framed_envelope *envelope)
 {
     const struct framed_chunked *as = &framing->as.chunked;
-    int verdict = encode_fragment(as, payload, length, envelope);
+    int verdict = encode_fragment(as, payload, length, false, envelope);
     struct framed_envelope rest;
 
     if (verdict != FRAMED_OK || continued)
         return verdict;
     for (size_t at = envelope->taken; at < length && verdict == FRAMED_OK; at += rest.taken)
-        verdict = encode_fragment(as, payload + at, length - at, &rest);
+        verdict = encode_fragment(as, payload + at, length - at, false, &rest);
     return verdict;
 }
 
@@ -164,4 +167,43 @@ static void settle(struct framed_framing *framing)
         largest_fragment(as->fragment, as->fragment_max ? as->fragment_max : FRAMED_MESSAGE_LIMIT);
 }
 
-const struct framed_kind_ops framed_kind_chunked = {.word = "chunked", .settle = settle};
+/* Whether the last piece of ENCODER's message could be told to be the last: it has the bit. */
+static bool ends_with_piece(const struct framed_encoder *encoder)
+{
+    return encoder->framing->as.chunked.bit_mask && encoder->left != FRAMED_LENGTH_UNKNOWN;
+}
+
+/* Else an empty fragment is the last, and must be possible. */
+static int begin(struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    bool unknown = encoder->left == FRAMED_LENGTH_UNKNOWN;
+    struct framed_envelope last;
+    int verdict;
+
+    (void)envelope;
+    if (ends_with_piece(encoder) && encoder->left > 0)
+        return FRAMED_OK;
+    verdict = encode_fragment(&encoder->framing->as.chunked, zeros, 0, false, &last);
+    return verdict != FRAMED_OK && unknown ? -ENOTSUP : verdict;
+}
+
+static int encode_piece(struct framed_encoder *encoder, const uint8_t *piece, size_t length,
+                        struct framed_envelope *envelope)
+{
+    const struct framed_chunked *as = &encoder->framing->as.chunked;
+    size_t most = as->fragment->max_message;
+    size_t part = length < most ? length : most;
+    bool last = ends_with_piece(encoder) && part == encoder->left;
+
+    return encode_fragment(as, piece, part, !last, envelope);
+}
+
+static int end(const struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    if (ends_with_piece(encoder) && encoder->written > 0)
+        return FRAMED_OK;
+    return encode_fragment(&encoder->framing->as.chunked, zeros, 0, false, envelope);
+}
+
+const struct framed_kind_ops framed_kind_chunked = {
+    .word = "chunked", .settle = settle, .begin = begin, .piece = encode_piece, .end = end};

@@ -199,7 +199,7 @@ static int decode_end(const struct framed_framing *framing, struct framed_decode
 static bool ends_right(const struct framed_delimited *as, const uint8_t *end, size_t length)
 {
     const struct framed_bytes *written = &as->delimiters[0];
-    const struct framed_bytes *which;
+    const struct framed_bytes *which = written;
     size_t own = length < FRAMED_TAIL_MAX ? length : FRAMED_TAIL_MAX;
     uint8_t joint[2 * FRAMED_TAIL_MAX];
     size_t size = own + written->length;
@@ -267,5 +267,51 @@ static void settle(struct framed_framing *framing)
     framing->encode = encode;
 }
 
+static int begin(struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    (void)encoder;
+    (void)envelope;
+    return FRAMED_OK;
+}
+
+/* A delimiter may begin in the pieces before: their last bytes are looked at with the first of this
+ * one. */
+static int encode_piece(struct framed_encoder *encoder, const uint8_t *piece, size_t length,
+                        struct framed_envelope *envelope)
+{
+    const struct framed_delimited *as = &encoder->framing->as.delimited;
+    size_t own = length < FRAMED_TAIL_MAX ? length : FRAMED_TAIL_MAX;
+    size_t size = encoder->recent_length + own;
+    uint8_t joint[2 * FRAMED_TAIL_MAX];
+    const struct framed_bytes *which;
+    size_t keep = size < FRAMED_TAIL_MAX ? size : FRAMED_TAIL_MAX;
+
+    (void)envelope;
+    memcpy(joint, encoder->recent, encoder->recent_length);
+    memcpy(joint + encoder->recent_length, piece, own);
+    if (find(as, joint, 0, size, &which) > 0 || find(as, piece, 0, length, &which) > 0)
+        return FRAMED_UNENCODABLE;
+    memcpy(encoder->recent, own < length ? piece + length - keep : joint + size - keep, keep);
+    encoder->recent_length = (uint8_t)keep;
+    return FRAMED_OK;
+}
+
+static int end(const struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    const struct framed_delimited *as = &encoder->framing->as.delimited;
+
+    if (!ends_right(as, encoder->recent + encoder->recent_length, encoder->recent_length))
+        return FRAMED_UNENCODABLE;
+    memcpy(envelope->tail, as->delimiters[0].data, sizeof(envelope->tail));
+    envelope->tail_length = as->delimiters[0].length;
+    return FRAMED_OK;
+}
+
 const struct framed_kind_ops framed_kind_delimited = {
-    .word = "delimited", .settle = settle, .decode_end = decode_end};
+    .word = "delimited",
+    .settle = settle,
+    .decode_end = decode_end,
+    .begin = begin,
+    .piece = encode_piece,
+    .end = end,
+};

@@ -56,6 +56,13 @@ static void settle(struct framed_framing *framing)
     framing->encode = encode;
 }
 
+static int begin(struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    (void)encoder;
+    (void)envelope;
+    return FRAMED_OK;
+}
+
 const struct framed_kind_ops framed_kind_eof = {
-    .word = "eof", .settle = settle, .decode_end = decode_end};
-const struct framed_kind_ops framed_kind_raw = {.word = "raw", .settle = settle};
+    .word = "eof", .settle = settle, .decode_end = decode_end, .begin = begin};
+const struct framed_kind_ops framed_kind_raw = {.word = "raw", .settle = settle, .begin = begin};

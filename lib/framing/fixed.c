@@ -35,4 +35,15 @@ static void settle(struct framed_framing *framing)
     framing->encode = encode;
 }
 
-const struct framed_kind_ops framed_kind_fixed = {.word = "fixed", .settle = settle};
+static int begin(struct framed_encoder *encoder, struct framed_envelope *envelope)
+{
+    if (encoder->left == FRAMED_LENGTH_UNKNOWN)
+        encoder->left = encoder->framing->as.fixed;
+    (void)envelope;
+    if (encoder->left == encoder->framing->as.fixed)
+        return FRAMED_OK;
+    return encoder->left > encoder->framing->as.fixed ? FRAMED_OVERSIZE : FRAMED_UNDERSIZE;
+}
+
+const struct framed_kind_ops framed_kind_fixed = {
+    .word = "fixed", .settle = settle, .begin = begin};

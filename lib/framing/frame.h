@@ -17,6 +17,9 @@
 /* The header with room for the longest field that any encoding writes, before it is checked. */
 #define FRAMED_START_MAX 64
 
+/* No frame is as large; sums below it do not overflow. */
+#define FRAMED_SIZE_LIMIT ((uint64_t)1 << 40)
+
 /* The widest binary length. */
 #define FRAMED_PREFIX_MAX sizeof(uint64_t)
 
@@ -44,6 +47,10 @@ extern const struct framed_encoding_ops framed_encoding_decimal;
 extern const struct framed_encoding_ops framed_encoding_hex;
 extern const struct framed_encoding_ops framed_encoding_varint;
 extern const struct framed_encoding_ops framed_encoding_ber;
+
+/* Messages in pieces (length_pieces.c). */
+int framed_length_begin(struct framed_encoder *encoder, struct framed_envelope *envelope);
+int framed_length_end(const struct framed_encoder *encoder, struct framed_envelope *envelope);
 
 #pragma GCC visibility pop
 

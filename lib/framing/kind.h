@@ -148,6 +148,13 @@ struct framed_kind_ops {
     /* NULL: the end of the stream inside a frame is always FRAMED_TRUNCATED. */
     int (*decode_end)(const struct framed_framing *framing, struct framed_decoder *decoder,
                       const uint8_t *data, size_t length, struct framed_frame *frame);
+    /* framed_encode_begin() and its kin, without what pieces.c does for all kinds. `begin` NULL: a
+     * message cannot be written in pieces; `piece` NULL: they go as they are; `end` NULL: nothing
+     * comes behind them. */
+    int (*begin)(struct framed_encoder *encoder, struct framed_envelope *envelope);
+    int (*piece)(struct framed_encoder *encoder, const uint8_t *piece, size_t length,
+                 struct framed_envelope *envelope);
+    int (*end)(const struct framed_encoder *encoder, struct framed_envelope *envelope);
 };
 
 #pragma GCC visibility push(hidden)
@@ -170,6 +177,9 @@ int framed_inner_decode_end(const struct framed_framing *framing, struct framed_
                             const uint8_t *data, size_t length, struct framed_frame *frame);
 int framed_inner_encode(const struct framed_framing *framing, const uint8_t *payload, size_t length,
                         bool continued, struct framed_envelope *envelope);
+
+/* What `zero` and `min` make of a message of LENGTH bytes that is to be written. */
+int framed_judge_encoding(const struct framed_framing *framing, size_t length);
 
 #pragma GCC visibility pop
 

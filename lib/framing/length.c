@@ -12,8 +12,6 @@
 #include <string.h>
 
 #define FIELD_MAX FRAMED_PREFIX_MAX
-/* No frame is as large; sums below it do not overflow. */
-#define SIZE_LIMIT ((uint64_t)1 << 40)
 
 /* One load of 8 bytes serves every width and both orders: what is not the field is shifted out. */
 static inline uint64_t get_field(const struct framed_length *as, const uint8_t *data, size_t length)
@@ -142,7 +140,7 @@ static int size_parts(const struct framed_length *as, uint64_t value, struct par
         parts->padding = parts->trailer = 0;
         return FRAMED_OK;
     }
-    if (__builtin_mul_overflow(units, (uint64_t)as->unit, &units) || units > SIZE_LIMIT)
+    if (__builtin_mul_overflow(units, (uint64_t)as->unit, &units) || units > FRAMED_SIZE_LIMIT)
         return FRAMED_OVERSIZE;
     if (as->counts != FRAMED_COUNTS_PAYLOAD)
         counted = behind + (as->counts == FRAMED_COUNTS_FRAME ? parts->header : 0);
@@ -376,4 +374,5 @@ static void settle(struct framed_framing *framing)
         framing->decode = exact[as->width][as->encoding];
 }
 
-const struct framed_kind_ops framed_kind_length = {.word = "length", .settle = settle};
+const struct framed_kind_ops framed_kind_length = {
+    .word = "length", .settle = settle, .begin = framed_length_begin, .end = framed_length_end};

@@ -46,15 +46,6 @@ struct drawn {
     char text[512];
 };
 
-/* xorshift64: the same draws on every machine. */
-static inline unsigned draw(uint64_t *state, unsigned below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return (unsigned)((*state >> 32) % below);
-}
-
 static inline bool often(uint64_t *state)
 {
     return draw(state, 4) != 0;

@@ -25,6 +25,15 @@
     } while (0)
 #endif
 
+/* xorshift64: the same draws on every machine. */
+static inline unsigned draw(uint64_t *state, unsigned below)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return (unsigned)((*state >> 32) % below);
+}
+
 /* The bytes of a string literal, NULs included, and their number. */
 #define BYTES(literal) (const uint8_t *)(literal), sizeof(literal) - 1
 
