@@ -22,6 +22,17 @@ struct service_config;
 /* Most descriptors that a handler wants watched while its worker waits. */
 #define HANDLER_WATCH_MAX 5
 
+/*
+ * One reply that is put in pieces, as framed_conn_put_begin() and its kin say; 0, an encoding
+ * verdict or a negative errno. A message that ends while a reply is not at its end closes the
+ * client.
+ */
+struct handler_stream {
+    int (*begin)(void *context, size_t length);
+    int (*piece)(void *context, const void *data, size_t length);
+    int (*end)(void *context);
+};
+
 /* What the worker does for a handler. All pointers stay valid for the handler's life. */
 struct handler_host {
     const struct service_config *service;
@@ -32,6 +43,7 @@ struct handler_host {
     /* Queues or sends one reply to the client whose message is being handled. As framed_conn_put():
      * 0, an encoding verdict above 0, or a negative errno. */
     int (*reply)(void *context, const void *data, size_t length);
+    const struct handler_stream *stream; /* NULL: replies are whole */
 
     /* Sends what reply() has queued, before a long wait: 0 or a negative errno. May be NULL. */
     int (*flush)(void *context);

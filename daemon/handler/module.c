@@ -33,20 +33,76 @@ struct framed_call {
     const struct handler_host *host;
     uint64_t deadline_ms; /* 0: none */
     int broken;           /* a negative errno: the connection takes no more replies */
+    bool streaming;       /* a reply has begun */
     bool hangup;
 };
 
+/* What came of a reply, in a module's words. */
+static int learn(struct framed_call *call, int result)
+{
+    if (result < 0)
+        call->broken = result;
+    if (result > 0)
+        return result == FRAMED_OVERSIZE ? -EMSGSIZE : -EINVAL;
+    return result;
+}
+
 static int call_reply(struct framed_call *call, const void *data, size_t length)
+{
+    if (call->broken < 0)
+        return call->broken;
+    if (call->streaming)
+        return -EBUSY;
+    return learn(call, call->host->reply(call->host->context, data, length));
+}
+
+static int call_reply_begin(struct framed_call *call, size_t length)
 {
     int result;
 
     if (call->broken < 0)
         return call->broken;
-    result = call->host->reply(call->host->context, data, length);
-    if (result < 0)
-        call->broken = result;
-    if (result > 0)
-        return result == FRAMED_OVERSIZE ? -EMSGSIZE : -EINVAL;
+    if (call->streaming)
+        return -EBUSY;
+    result = call->host->stream->begin(call->host->context, length);
+    if (result == -ENOTSUP)
+        return result;
+    call->streaming = result == 0;
+    return learn(call, result);
+}
+
+/* A reply of which a part is lost cannot go on; else the deadline begins anew, as the master has
+ * it. */
+static int go_on(struct framed_call *call, int result)
+{
+    uint64_t request_ms = call->host->service->deadlines.request_ms;
+
+    if (result != 0)
+        call->broken = learn(call, result);
+    else if (call->deadline_ms)
+        call->deadline_ms = clock_ms_of(clock_ns()) + request_ms;
+    return call->broken;
+}
+
+static int call_reply_write(struct framed_call *call, const void *data, size_t length)
+{
+    if (call->broken < 0)
+        return call->broken;
+    if (!call->streaming)
+        return -EPROTO;
+    return go_on(call, call->host->stream->piece(call->host->context, data, length));
+}
+
+static int call_reply_end(struct framed_call *call)
+{
+    int result;
+
+    if (call->broken < 0)
+        return call->broken;
+    if (!call->streaming)
+        return -EPROTO;
+    result = go_on(call, call->host->stream->end(call->host->context));
+    call->streaming = result < 0;
     return result;
 }
 
@@ -91,6 +147,9 @@ static const struct framed_host module_host = {
     .hangup = call_hangup,
     .log = module_log,
     .deadline = call_deadline,
+    .reply_begin = call_reply_begin,
+    .reply_write = call_reply_write,
+    .reply_end = call_reply_end,
 };
 
 /* What one of the module's own functions has told, or what its errno says. */
@@ -205,12 +264,14 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     /* The deadline is the master's to hold; SIGTERM from it ends what waits in a module. */
     if (call.broken < 0)
         return HANDLER_IO;
-    if (result < 0 && deadline_ms && clock_ms() >= deadline_ms)
+    if (result < 0 && call.deadline_ms && clock_ms() >= call.deadline_ms)
         return HANDLER_TIMEOUT;
     if (result < 0) {
         log_warning("module-error", LOG_STR("module", module->descriptor->name), LOG_ERRNO(result));
         return HANDLER_ERROR;
     }
+    if (call.streaming)
+        return HANDLER_PROTOCOL;
     return call.hangup ? HANDLER_HANGUP : HANDLER_OK;
 }
 

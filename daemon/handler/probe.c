@@ -13,6 +13,9 @@ struct answer {
     unsigned count;
     bool right;
     char quoted[PROBE_QUOTED + 1];
+    /* of a reply in pieces: its bytes, and the first of them */
+    size_t length;
+    char start[PROBE_QUOTED];
 };
 
 bool probe_is_answer(const struct handler_config *config, const void *reply, size_t length)
@@ -35,6 +38,45 @@ static int take_reply(void *context, const void *data, size_t length)
     }
     return 0;
 }
+
+static int begin(void *context, size_t length)
+{
+    struct answer *answer = context;
+
+    (void)length;
+    answer->length = 0;
+    answer->right = true;
+    return 0;
+}
+
+static int take_piece(void *context, const void *data, size_t length)
+{
+    struct answer *answer = context;
+    const struct config_bytes *wanted = &answer->service->handler.probe_reply;
+    size_t at = answer->length;
+    size_t left = at < wanted->length ? wanted->length - at : 0;
+
+    if (wanted->data && answer->right)
+        answer->right = length <= left && memcmp(wanted->data + at, data, length) == 0;
+    if (at < PROBE_QUOTED)
+        memcpy(answer->start + at, data, length < PROBE_QUOTED - at ? length : PROBE_QUOTED - at);
+    answer->length += length;
+    return 0;
+}
+
+static int end(void *context)
+{
+    struct answer *answer = context;
+    const struct config_bytes *wanted = &answer->service->handler.probe_reply;
+
+    answer->right = answer->right && (!wanted->data || answer->length == wanted->length);
+    if (answer->count++ == 0)
+        printable(answer->start, answer->length < PROBE_QUOTED ? answer->length : PROBE_QUOTED,
+                  answer->quoted, sizeof(answer->quoted));
+    return 0;
+}
+
+static const struct handler_stream stream = {.begin = begin, .piece = take_piece, .end = end};
 
 /* Connection 0 is nobody's. */
 static enum handler_outcome visit(struct handler *handler)
@@ -84,6 +126,7 @@ int probe_handler(struct handler *handler, char *error, size_t size)
         return 0;
     stand_in.context = &answer;
     stand_in.reply = take_reply;
+    stand_in.stream = &stream;
     handler->host = &stand_in;
     outcome = visit(handler);
     handler->host = host;

@@ -108,7 +108,7 @@ static void linger(const struct worker *worker)
 void worker_close(struct worker *worker, enum counter reason)
 {
     log_close(worker, reason);
-    if (flags_of[reason] & LINGER)
+    if (!worker_resets(worker, reason) && (flags_of[reason] & LINGER))
         linger(worker);
     if (worker->handler->ops->serve) /* whoever else has the socket keeps nobody waiting */
         shutdown(worker->client.fd, SHUT_RDWR);

@@ -63,6 +63,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
         .start_by_ms = clock_ms() + worker->service->deadlines.start_ms,
         .context = worker,
         .reply = worker_reply,
+        .stream = &worker_stream,
         .flush = worker_flush,
         .answered = worker_answered,
         .excuse = worker_excuse,

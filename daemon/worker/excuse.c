@@ -49,6 +49,8 @@ enum counter worker_settle(struct worker *worker, enum handler_outcome outcome, 
     enum counter reason = worker_reason(worker, outcome);
     enum remedy remedy = remedy_for(worker, outcome);
 
+    if (framed_conn_begun(&worker->conn))
+        return worker_cut(worker, reason);
     if (remedy == REMEDY_NONE || reason == CLOSE_STOP ||
         worker->counters.value[COUNTER_REPLIES] != replies)
         return reason;

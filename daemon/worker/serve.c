@@ -12,8 +12,6 @@
 
 /* Replies of so many bytes together are put into the buffer without sending any. */
 #define QUEUED_FOR_SURE (FRAMED_CONN_OUTPUT_SIZE / 4)
-/* Replies do not wait behind a message that takes this long. */
-#define SLOW_MS 4
 
 static enum counter reason_of_verdict(int verdict)
 {
@@ -46,6 +44,8 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
         return CLOSE_REPLY;
     if (worker->reply_error == -ETIMEDOUT)
         return CLOSE_WRITE;
+    if (worker->reply_error == -ECANCELED)
+        return CLOSE_STOP;
     if (worker->reply_error < 0)
         return CLOSE_RESET;
     if (outcome == HANDLER_TIMEOUT &&
@@ -54,7 +54,7 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
     return reasons[outcome];
 }
 
-static void log_misfit(struct worker *worker, size_t length, int verdict)
+void worker_log_misfit(struct worker *worker, size_t length, int verdict)
 {
     const struct service_config *service = worker->service;
 
@@ -85,7 +85,7 @@ int worker_reply(void *context, const void *data, size_t length)
     else
         worker->reply_error = result;
     if (result > 0)
-        log_misfit(worker, length, result);
+        worker_log_misfit(worker, length, result);
     if (may_wait || worker->handler->ops->pump)
         slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     return result;
@@ -147,7 +147,7 @@ static enum counter handle_timed(struct worker *worker, const struct framed_mess
     enum handler_outcome outcome;
     uint64_t now = clock_ms_of(began_ns);
 
-    if (framed_conn_queued(&worker->conn) > 0 && now - worker->handled_ms >= SLOW_MS) {
+    if (framed_conn_queued(&worker->conn) > 0 && now - worker->handled_ms >= WORKER_SLOW_MS) {
         enum counter reason;
 
         slot_set(worker->slot, SLOT_WRITING, now);

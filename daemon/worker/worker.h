@@ -25,6 +25,9 @@
 /* No reason to close: serving goes on. */
 #define KEEP_SERVING COUNTER_COUNT
 
+/* Replies do not wait behind a message, or a piece of a reply, that takes this long. */
+#define WORKER_SLOW_MS 4
+
 struct client {
     int fd;
     int listener; /* the descriptor it came in by; -1 for none */
@@ -86,11 +89,22 @@ void worker_publish(struct worker *worker);
 /* The host's reply call for handlers. */
 int worker_reply(void *context, const void *data, size_t length);
 int worker_flush(void *context);
+/* A reply of LENGTH bytes does not fit, as VERDICT says. */
+void worker_log_misfit(struct worker *worker, size_t length, int verdict);
 
 /* Why the client is to be closed after OUTCOME, or KEEP_SERVING. */
 enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);
 /* A message of LENGTH bytes was TOOK_MS in the handler: tells when that is long. */
 void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms);
+
+/* stream.c: replies in pieces. */
+extern const struct handler_stream worker_stream;
+/* The message in hand has ended, with REASON to close the client, in the middle of such a reply:
+ * tells so. REASON. */
+enum counter worker_cut(struct worker *worker, enum counter reason);
+/* Whether the client, closed for REASON, would take what it has got of a reply for all of it: its
+ * close is then a reset. */
+bool worker_resets(const struct worker *worker, enum counter reason);
 
 /* excuse.c: what becomes of a client that gets no reply to its message. */
 /* The message in hand has ended with OUTCOME; there had been REPLIES (the counter) before it. Tells

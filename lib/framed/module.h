@@ -30,6 +30,9 @@ extern "C" {
 /* Raised when something below changes in a way that old modules cannot live with. */
 #define FRAMED_MODULE_ABI 2
 
+/* The length of a reply that is not known before its end (see framed_reply_begin). */
+#define FRAMED_LENGTH_UNKNOWN SIZE_MAX
+
 /* One message that is being handled; valid until `message` returns. */
 struct framed_call;
 
@@ -49,6 +52,9 @@ struct framed_host {
     void (*hangup)(struct framed_call *call);
     void (*log)(enum framed_log_level level, const char *text);
     int64_t (*deadline)(struct framed_call *call);
+    int (*reply_begin)(struct framed_call *call, size_t length);
+    int (*reply_write)(struct framed_call *call, const void *data, size_t length);
+    int (*reply_end)(struct framed_call *call);
 };
 
 /* A setting that a module understands; a table of them ends with one whose name is NULL. */
@@ -160,6 +166,39 @@ static inline const struct framed_host *framed_call_host(struct framed_call *cal
 static inline int framed_reply(struct framed_call *call, const void *data, size_t length)
 {
     return framed_call_host(call)->reply(call, data, length);
+}
+
+/*
+ * A reply of any length, in pieces: begin, write as often as you like, end; then perhaps more
+ * replies. LENGTH is that of the whole reply, or FRAMED_LENGTH_UNKNOWN. Small pieces are copied and
+ * leave together, large ones are sent before the return: memory does not grow with the reply, which
+ * max_reply does not bound. The service's `write` deadline is for each piece, and its `request`
+ * deadline begins anew behind each.
+ *
+ * Each 0 or a negative errno. framed_reply_begin(): -ENOTSUP: this framing must see the whole
+ * reply, or its length, first: nothing has begun, and framed_reply() will do; -EBUSY: one has begun
+ * already (framed_reply() then says so, too); else as framed_reply(). framed_reply_write():
+ * -EMSGSIZE (more than LENGTH), -EINVAL (the framing cannot carry these bytes), -ECANCELED (the
+ * worker has to leave), -EPROTO (none has begun), or what the connection says. framed_reply_end():
+ * the same, and -EINVAL: fewer than LENGTH.
+ *
+ * A client that has got a part of a reply can only be closed: after an error of write or end, all
+ * later calls fail, and where `message` returns before the end, the log says so. Who reads to the
+ * end of the stream (framings `eof` and `raw`) gets a reset over TCP, not an end.
+ */
+static inline int framed_reply_begin(struct framed_call *call, size_t length)
+{
+    return framed_call_host(call)->reply_begin(call, length);
+}
+
+static inline int framed_reply_write(struct framed_call *call, const void *data, size_t length)
+{
+    return framed_call_host(call)->reply_write(call, data, length);
+}
+
+static inline int framed_reply_end(struct framed_call *call)
+{
+    return framed_call_host(call)->reply_end(call);
 }
 
 /* Closes the client after this message's replies. */

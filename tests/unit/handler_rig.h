@@ -38,6 +38,7 @@ static struct {
         size_t length;
     } replies[RIG_REPLIES];
     size_t reply_count;
+    size_t announced; /* of a reply in pieces */
     int reply_result; /* what the host answers to a reply */
     pid_t group;
     int groups; /* process groups that were announced */
@@ -57,6 +58,37 @@ static int rig_reply(void *context, const void *data, size_t length)
     rig.replies[rig.reply_count++].length = length;
     return 0;
 }
+
+static int rig_begin(void *context, size_t length)
+{
+    rig.announced = length;
+    return rig_reply(context, "", 0);
+}
+
+static int rig_piece(void *context, const void *data, size_t length)
+{
+    size_t before = rig.replies[rig.reply_count - 1].length;
+    char *grown;
+
+    ck_assert_ptr_eq(context, &rig);
+    if (rig.reply_result)
+        return rig.reply_result;
+    grown = realloc(rig.replies[rig.reply_count - 1].data, before + length + 1);
+    ck_assert_ptr_nonnull(grown);
+    memcpy(grown + before, data, length);
+    rig.replies[rig.reply_count - 1].data = grown;
+    rig.replies[rig.reply_count - 1].length += length;
+    return 0;
+}
+
+static int rig_end(void *context)
+{
+    ck_assert_ptr_eq(context, &rig);
+    return rig.reply_result;
+}
+
+static const struct handler_stream rig_stream = {
+    .begin = rig_begin, .piece = rig_piece, .end = rig_end};
 
 static void rig_group(void *context, pid_t group)
 {
@@ -83,6 +115,7 @@ static void rig_setup(void)
                                      .slot = 3,
                                      .context = &rig,
                                      .reply = rig_reply,
+                                     .stream = &rig_stream,
                                      .group_changed = rig_group};
     snprintf(rig.log, sizeof(rig.log), "/tmp/framed-handler-XXXXXX");
     fd = mkstemp(rig.log);

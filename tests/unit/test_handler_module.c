@@ -145,6 +145,41 @@ START_TEST(module_learns_why_a_reply_fails)
 }
 END_TEST
 
+START_TEST(module_streams_a_reply)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("stream 8 8 3 end"), HANDLER_OK);
+    ck_assert(rig_replied("abcdefgh"));
+    ck_assert_uint_eq(rig.announced, 8);
+    ck_assert_int_eq(rig_ask("stream ? 8 100 end"), HANDLER_OK);
+    ck_assert(rig_replied("abcdefgh"));
+    ck_assert_uint_eq(rig.announced, FRAMED_LENGTH_UNKNOWN);
+    rig.reply_result = -ENOTSUP;
+    ck_assert_int_eq(rig_ask("stream ? 8 100 end"), HANDLER_IO); /* of the reply instead, too */
+    rig.reply_result = FRAMED_OVERSIZE;
+    ck_assert_int_eq(rig_ask("stream 8 8 3 end"), HANDLER_ERROR);
+    ck_assert_logged("Message too long");
+    rig_close();
+}
+END_TEST
+
+START_TEST(module_that_ends_no_reply_is_found_out)
+{
+    use_module("good.so");
+    rig.service.deadlines.request_ms = 20000;
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("stream 8 4 4 return"), HANDLER_PROTOCOL);
+    ck_assert_int_eq(rig_ask("stream 8 4 4 fail"), HANDLER_ERROR);
+    ck_assert_msg(rig_ask("stream 8 4 4 reply") == HANDLER_ERROR, "one at a time");
+    ck_assert_logged("Device or resource busy");
+    ck_assert_msg(rig_ask("hello") == HANDLER_OK, "the next message begins anew");
+    rig_close();
+}
+END_TEST
+
 static const struct {
     const char *module;
     const char *says[3];
@@ -176,4 +211,5 @@ RIG_MAIN("handler-module", echo_answers_the_same, discard_answers_nothing,
          each_outcome_has_its_own_word, module_answers_none_one_or_many,
          module_has_state_for_each_connection, module_may_hang_up_fail_and_refuse,
          module_asks_for_its_deadline, module_logs_bounded_words, module_learns_why_a_reply_fails,
+         module_streams_a_reply, module_that_ends_no_reply_is_found_out,
          module_that_does_not_load_is_explained)

@@ -77,6 +77,25 @@ START_TEST(module_answers_it)
 }
 END_TEST
 
+START_TEST(module_streams_its_answer)
+{
+    use_module("good.so");
+    use_probe("stream ? 5 2 end", "abcd");
+    check_refused("the handler answered \"abcde\" instead of \"abcd\"");
+    use_probe("stream ? 5 2 end", "abcdef");
+    check_refused("the handler answered \"abcde\" instead of \"abcdef\"");
+    use_probe("stream ? 5 2 end", "xbcde");
+    check_refused("the handler answered \"abcde\" instead of \"xbcde\"");
+    use_probe("stream ? 5 2 return", NULL);
+    check_refused("refused or failed it (handler-protocol)");
+    use_probe("stream ? 500 20 end", NULL);
+    rig_must_start();
+    ck_assert_uint_eq(rig.reply_count, 0);
+    ck_assert_int_eq(rig_ask_anew("hello"), HANDLER_OK);
+    ck_assert(rig_replied("hello"));
+}
+END_TEST
+
 START_TEST(modules_are_held_to_it)
 {
     use_module("good.so");
@@ -162,6 +181,6 @@ START_TEST(banner_before_it_is_told_as_one)
 END_TEST
 
 RIG_MAIN("handler_probe", echo_answers_it, builtins_are_held_to_it, module_answers_it,
-         modules_are_held_to_it, command_answers_it_and_need_not_settle,
+         modules_are_held_to_it, module_streams_its_answer, command_answers_it_and_need_not_settle,
          bytes_of_any_kind_with_the_codec_frame, commands_are_held_to_it,
          banner_before_it_is_told_as_one)

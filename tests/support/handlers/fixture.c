@@ -5,9 +5,11 @@
 #include <framed/module.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef FIXTURE_ABI
 #define FIXTURE_ABI FRAMED_MODULE_ABI
@@ -60,6 +62,58 @@ static int reply_text(struct framed_call *call, const char *text)
     return framed_reply(call, text, strlen(text));
 }
 
+#define PIECE_MAX ((size_t)256 * 1024)
+#define LETTERS 26
+
+/* The bytes of a reply from the AT-th on, at most PIECE_MAX: letters in their order. */
+static const char *spell(size_t at)
+{
+    static char text[PIECE_MAX + LETTERS];
+
+    for (size_t i = 0; text[0] == '\0' && i < sizeof(text); i++)
+        text[sizeof(text) - 1 - i] = (char)('a' + (sizeof(text) - 1 - i) % LETTERS);
+    return text + at % LETTERS;
+}
+
+/* What comes behind the last piece of a reply. */
+static int finish(struct framed_call *call, const char *how)
+{
+    if (strcmp(how, "return") == 0)
+        return 0;
+    if (strcmp(how, "fail") == 0)
+        return -EIO;
+    if (strcmp(how, "die") == 0)
+        raise(SIGKILL);
+    if (strcmp(how, "reply") == 0)
+        return reply_text(call, "another");
+    if (strcmp(how, "lf") == 0)
+        return framed_reply_write(call, "\n", 1);
+    return framed_reply_end(call);
+}
+
+/* "stream ANNOUNCED|? TOTAL PIECE HOW": announces a reply, and writes it in pieces. */
+static int stream(struct framed_call *call, const char *text)
+{
+    char announced[24], how[16];
+    size_t total, size;
+    int result;
+
+    if (sscanf(text, "stream %23s %zu %zu %15s", announced, &total, &size, how) != 4 || size == 0 ||
+        size > PIECE_MAX)
+        return -EBADMSG;
+    result = framed_reply_begin(call, *announced == '?' ? FRAMED_LENGTH_UNKNOWN
+                                                        : (size_t)strtoull(announced, NULL, 10));
+    if (result == -ENOTSUP)
+        return reply_text(call, "unsupported");
+    for (size_t at = 0; result == 0 && at < total; at += size) {
+        size = size < total - at ? size : total - at;
+        result = framed_reply_write(call, spell(at), size);
+        if (strcmp(how, "slow") == 0)
+            usleep(10000);
+    }
+    return result < 0 ? result : finish(call, how);
+}
+
 /* The messages that ask for more than an echo. */
 static int obey(struct state *state, unsigned *messages, struct framed_call *call, const char *text)
 {
@@ -69,6 +123,8 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
         return 0;
     if (strcmp(text, "many") == 0)
         return reply_text(call, "one") | reply_text(call, "two") | reply_text(call, "three");
+    if (strncmp(text, "stream ", 7) == 0)
+        return stream(call, text);
     if (strcmp(text, "hangup") == 0) {
         framed_hangup(call);
         return reply_text(call, "bye");
