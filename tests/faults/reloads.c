@@ -54,7 +54,7 @@ START_TEST(failures_leave_nothing)
          "luck"},
         {FAULTY("unix:$DIR/b.sock", "module = \"/nowhere/handler.so\""), "/nowhere/handler.so"},
         {FAULTY("unix:$DIR/b.sock", "module = \"$HANDLERS/scripted\""),
-         "service \"bad\": cannot load module: "},
+         "service \"bad\": module $HANDLERS/scripted: found: "},
         {FAULTY("unix:$DIR/b.sock", "command = {\"cat\"} probe = a probe_reply = b"),
          "answered the probe with \"a\" instead of \"b\""},
         {taken, address},
