@@ -102,5 +102,7 @@ void mend_find(struct diagnosis *diagnosis)
         if (findings[i].result == TRIAL_ANSWERS && !diagnosis->answers)
             adopt(diagnosis, &mended[i], &findings[i]);
     }
+    if (words && findings[MEND_OPTION].result != TRIAL_ANSWERS)
+        diagnosis->advice[0] = '\0'; /* another program of that name */
     apart_release(findings, MEND_COUNT);
 }
