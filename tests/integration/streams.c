@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -174,6 +175,25 @@ START_TEST(reply_is_larger_than_memory)
 }
 END_TEST
 
+/* max_reply bounds what is kept of a reply, and nothing is kept of one in pieces: its bound is what
+ * the header can say. */
+START_TEST(header_alone_bounds_a_reply_in_pieces)
+{
+    int fd;
+
+    start(ADDRESS, "u16be", "limits { max_reply = 10000 }");
+    fd = ask(ADDRESS, "stream 65535 65535 10000 end\nstream 65536 65536 10000 end\n");
+    raw_expect_text(fd, "\xff\xff");
+    expect_letters(fd, 0, 65535);
+    raw_expect_text(fd, "\0\5sorry");
+    expect_end(fd);
+    status_wait_counter("it", "closed.reply", 1);
+    ck_assert_int_eq(status_counter("it", "replies"), 1);
+    ck_assert_int_eq(log_count("event=reply-cut"), 0);
+    log_wait("event=reply-misfit", "reason=oversize", "bytes=65536", "framing=u16be");
+}
+END_TEST
+
 /* What a client gets of a reply that has no end; and nothing in its place. */
 static const struct {
     const char *request;
@@ -253,6 +273,32 @@ START_TEST(end_of_stream_is_never_false)
 }
 END_TEST
 
+/* Of a reply that is whole for the handler, too, when the client does not take it. */
+START_TEST(whole_reply_that_is_cut_is_none)
+{
+    enum {
+        LENGTH = 32 * 1024 * 1024 /* more than the kernel takes */
+    };
+    char *request = malloc(LENGTH);
+    int fd;
+
+    ck_assert_ptr_nonnull(request);
+    memset(request, 'x', LENGTH);
+    request[LENGTH - 1] = '\n';
+    start("tcp:127.0.0.1:0", "eof",
+          "deadlines { write = 300ms linger = 100ms }\n"
+          "limits { max_message = 64MiB max_reply = 64MiB }");
+    fd = ask(daemon_address("it", 0), "short\n");
+    raw_expect_text(fd, "short");
+    expect_end(fd);
+    fd = raw_connect(daemon_address("it", 0));
+    raw_send(fd, request, LENGTH);
+    free(request);
+    status_wait_counter("it", "closed.write", 1); /* nobody reads */
+    ck_assert_int_eq(raw_end(fd), RAW_RESET);
+}
+END_TEST
+
 START_TEST(each_piece_has_its_deadlines)
 {
     int fd;
@@ -301,5 +347,5 @@ START_TEST(worker_that_must_leave_does)
 END_TEST
 
 SUITE("streams", replies_keep_their_order, each_framing_in_its_way, reply_is_larger_than_memory,
-      cut_reply_is_no_reply, no_delimiter_within, end_of_stream_is_never_false,
-      each_piece_has_its_deadlines, slow_pieces_leave_at_once, worker_that_must_leave_does)
+      header_alone_bounds_a_reply_in_pieces, cut_reply_is_no_reply, no_delimiter_within,
+      end_of_stream_is_never_false, whole_reply_that_is_cut_is_none, each_piece_has_its_deadlines, slow_pieces_leave_at_once, worker_that_must_leave_does)
