@@ -6,11 +6,11 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "handler/kinds.h"
+#include "handler/module_keys.h"
 #include "handler/module_load.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Most bytes of a module's log text that are logged. */
@@ -23,7 +23,7 @@ struct module {
     void *library;
     const struct framed_module *descriptor; /* NULL: not loaded */
     struct framed_service service;
-    struct framed_setting *settings;
+    struct module_settings settings;
     void *state;
     void *connection;
 };
@@ -165,10 +165,13 @@ static int init(struct module *module, char *error, size_t size)
 {
     const struct service_config *service = module->base.host->service;
     char text[TEXT_SIZE] = "";
-    int result = module_settings(service, module->descriptor->keys, error, size, &module->settings);
+    int result = module_settings_make(&service->settings, module->descriptor->keys,
+                                      &module->settings, text, sizeof(text));
 
-    if (result < 0)
+    if (result < 0) {
+        module_refuse(error, size, "module %s: %s", service->handler.module, text);
         return result;
+    }
     module->service = (struct framed_service){
         .host = &module_host,
         .name = service->name,
@@ -176,8 +179,9 @@ static int init(struct module *module, char *error, size_t size)
         .max_message = service->limits.max_message,
         .max_reply = service->limits.max_reply,
         .keys = module->descriptor->keys,
-        .settings = module->settings,
+        .settings = module->settings.all,
         .setting_count = service->settings.count,
+        .numbers = module->settings.numbers,
     };
     if (!module->descriptor->init)
         return 0;
@@ -210,8 +214,7 @@ static void unload(struct module *module)
         dlclose(module->library);
     module->library = NULL;
     module->descriptor = NULL;
-    free(module->settings);
-    module->settings = NULL;
+    module_settings_free(&module->settings);
 }
 
 static int start(struct handler *handler, char *error, size_t size)

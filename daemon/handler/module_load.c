@@ -1,17 +1,10 @@
 #include "handler/module_load.h"
 
-#include "config/config.h"
-#include "nearest.h"
-
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define NAMES_SIZE 256
 
 int module_refuse(char *error, size_t size, const char *format, ...)
 {
@@ -102,53 +95,5 @@ int module_open(const char *path, char *error, size_t size, void **library,
     }
     *library = opened;
     *found = module;
-    return 0;
-}
-
-static bool is_key(const struct framed_key *keys, const char *name)
-{
-    for (; keys && keys->name; keys++)
-        if (strcmp(keys->name, name) == 0)
-            return true;
-    return false;
-}
-
-static int refuse_setting(const struct service_config *config, const struct framed_key *keys,
-                          const char *name, char *error, size_t size)
-{
-    char all[NAMES_SIZE] = "";
-    struct framed_nearest nearest;
-    size_t used = 0;
-
-    framed_nearest_init(&nearest, name);
-    for (const struct framed_key *key = keys; key && key->name; key++) {
-        framed_nearest_consider(&nearest, key->name);
-        if (used < sizeof(all))
-            used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", used > 0 ? ", " : "",
-                                     key->name);
-    }
-    return module_refuse(error, size, "module %s: found the setting \"%s\"%s%s%s, allowed: %s",
-                         config->handler.module, name, nearest.best ? "; did you mean \"" : "",
-                         nearest.best ? nearest.best : "", nearest.best ? "\"?" : "",
-                         used > 0 ? all : "none, it has no settings");
-}
-
-int module_settings(const struct service_config *config, const struct framed_key *keys, char *error,
-                    size_t size, struct framed_setting **settings)
-{
-    const struct config_settings *given = &config->settings;
-    struct framed_setting *made;
-
-    for (size_t i = 0; i < given->count; i++)
-        if (!is_key(keys, given->all[i].name))
-            return refuse_setting(config, keys, given->all[i].name, error, size);
-    made = calloc(given->count + 1, sizeof(*made));
-    if (!made) {
-        module_refuse(error, size, "out of memory");
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < given->count; i++)
-        made[i] = (struct framed_setting){given->all[i].name, given->all[i].value};
-    *settings = made;
     return 0;
 }

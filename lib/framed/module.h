@@ -57,11 +57,24 @@ struct framed_host {
     int (*reply_end)(struct framed_call *call);
 };
 
-/* A setting that a module understands; a table of them ends with one whose name is NULL. */
+/* What a value may be. */
+enum framed_type {
+    FRAMED_TEXT,   /* anything */
+    FRAMED_NUMBER, /* digits */
+    FRAMED_SIZE,   /* bytes: 4096, 64KiB, 1MiB, 1GiB */
+    FRAMED_TIME,   /* milliseconds: 500ms, 30s, 5m, 1h */
+    FRAMED_YES_NO  /* yes or no */
+};
+
+/* A setting that a module understands; a table of them ends with one whose name is NULL. What its
+ * value may not be is refused before any of the module is called. */
 struct framed_key {
     const char *name;
     const char *initial; /* its value where it is not given; NULL: none, and it need not be given */
     const char *text;    /* one line, for people; may be NULL */
+    enum framed_type type;
+    uint64_t least; /* of a number, a size, a time */
+    uint64_t most;  /* 0: any */
 };
 
 /* A setting that was given: of `module { NAME = VALUE }`, or of --set NAME=VALUE. */
@@ -80,6 +93,7 @@ struct framed_service {
     const struct framed_key *keys;         /* the module's own, or NULL */
     const struct framed_setting *settings; /* as given, each a known one; see framed_setting() */
     size_t setting_count;
+    const uint64_t *numbers; /* one for each key in its turn; see framed_setting_number() */
 };
 
 /* Who is connected; valid from `open` to after `close`. */
@@ -98,6 +112,7 @@ struct framed_module {
     uint32_t abi;  /* FRAMED_MODULE_ABI; checked at load */
     uint32_t size; /* sizeof(struct framed_module); checked at load */
     const char *name;
+    const char *version; /* of the module, for people; may be NULL */
 
     /* What the service may set; NULL: nothing. What is not in here is refused before `init`. */
     const struct framed_key *keys;
@@ -227,6 +242,16 @@ static inline const char *framed_setting(const struct framed_service *service, c
         if (strcmp(key->name, name) == 0)
             return key->initial;
     return NULL;
+}
+
+/* The same as a number, of a key that has a type: bytes of a size, milliseconds of a time, 1 for
+ * yes. 0 where there is no value. */
+static inline uint64_t framed_setting_number(const struct framed_service *service, const char *name)
+{
+    for (size_t i = 0; service->keys && service->keys[i].name; i++)
+        if (strcmp(service->keys[i].name, name) == 0)
+            return service->numbers[i];
+    return 0;
 }
 
 /* Writes one line to framed's log, with the service's name and the worker's. */

@@ -68,6 +68,67 @@ START_TEST(unknown_setting_is_refused_with_the_nearest)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    const char *value;
+    const char *says; /* NULL: it is well */
+} values[] = {
+    {"times", "1", NULL},
+    {"times", "9", NULL},
+    {"times", "0", "times: found \"0\", allowed: a number from 1 to 9"},
+    {"times", "10", "times: found \"10\", allowed: a number from 1 to 9"},
+    {"times", "many", "times: found \"many\", allowed: a number from 1 to 9"},
+    {"times", "", "times: found \"\", allowed: a number from 1 to 9"},
+    {"room", "64KiB", NULL},
+    {"room", "0", "room: found \"0\", allowed: a size from 1 on"},
+    {"wait", "1h", NULL},
+    {"wait", "0", "wait: found \"0\", allowed: a time such as 500ms, 30s, 5m"},
+    {"loud", "yes", NULL},
+    {"loud", "on", "loud: found \"on\", allowed: yes, no"},
+};
+
+START_TEST(values_are_of_their_type)
+{
+    use_module("keyed.so");
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char name[16], value[16];
+
+        snprintf(name, sizeof(name), "%s", values[i].name);
+        snprintf(value, sizeof(value), "%s", values[i].value);
+        rig.service.settings.count = 0;
+        give(name, value);
+        if (values[i].says) {
+            REFUSED(values[i].says);
+            continue;
+        }
+        rig_must_start();
+        handler_free(rig_stopped());
+    }
+}
+END_TEST
+
+START_TEST(numbers_are_read)
+{
+    use_module("keyed.so");
+    rig_must_start();
+    ck_assert_int_eq(rig_ask("numbers"), HANDLER_OK);
+    ck_assert_str_eq(rig_text(), "3 1024 0 0 0");
+    handler_free(rig_stopped());
+    GIVE("wait", "5m");
+    GIVE("loud", "yes");
+    rig_must_start();
+    ck_assert_int_eq(rig_ask("numbers"), HANDLER_OK);
+    ck_assert_str_eq(rig_text(), "3 1024 300000 1 0");
+}
+END_TEST
+
+START_TEST(initial_value_of_no_sense_is_the_modules_fault)
+{
+    use_module("unset.so");
+    REFUSED("times: found \"none\", allowed: a number from 1 to 9");
+}
+END_TEST
+
 START_TEST(probe_comes_after_init_and_its_reason_is_told)
 {
     use_module("keyed.so");
@@ -114,5 +175,7 @@ START_TEST(what_cannot_be_loaded_is_explained)
 END_TEST
 
 RIG_MAIN("handler-settings", initial_values_are_the_modules, given_values_replace_them,
-         unknown_setting_is_refused_with_the_nearest, probe_comes_after_init_and_its_reason_is_told,
-         both_probes_must_be_passed, what_cannot_be_loaded_is_explained)
+         unknown_setting_is_refused_with_the_nearest, values_are_of_their_type, numbers_are_read,
+         initial_value_of_no_sense_is_the_modules_fault,
+         probe_comes_after_init_and_its_reason_is_told, both_probes_must_be_passed,
+         what_cannot_be_loaded_is_explained)

@@ -11,43 +11,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPEAT_MAX 1000
-
 /* What may stand in `module { }`, with the value of what does not. */
 static const struct framed_key keys[] = {
-    {"prefix", "", "what stands before each reply"},
-    {"repeat", "1", "how many replies each message gets, 0 to 1000"},
-    {NULL, NULL, NULL},
+    {.name = "prefix", .initial = "", .text = "what stands before each reply"},
+    {.name = "repeat",
+     .initial = "1",
+     .text = "how many replies each message gets",
+     .type = FRAMED_NUMBER,
+     .most = 1000},
+    {.name = NULL},
 };
 
 struct options {
     const struct framed_service *service;
     const char *prefix;
-    unsigned long repeat;
+    uint64_t repeat;
 };
 
 struct client {
     unsigned long messages;
 };
 
-/* In each worker, before it serves. */
+/* In each worker, before it serves. The settings are known by then to be what they may be. */
 static int init(const struct framed_service *service, void **state, char *error, size_t size)
 {
-    const char *text = framed_setting(service, "repeat");
-    unsigned long repeat;
-    char *end;
-    struct options *options;
+    struct options *options = malloc(sizeof(*options));
 
-    errno = 0;
-    repeat = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || repeat > REPEAT_MAX) {
-        snprintf(error, size, "repeat: found \"%s\", allowed: 0 to %d", text, REPEAT_MAX);
-        return -EINVAL;
-    }
-    options = malloc(sizeof(*options));
+    (void)error; /* for more than an errno has to say */
+    (void)size;
     if (!options)
         return -ENOMEM;
-    *options = (struct options){service, framed_setting(service, "prefix"), repeat};
+    *options = (struct options){service, framed_setting(service, "prefix"),
+                                framed_setting_number(service, "repeat")};
     *state = options;
     return 0;
 }
@@ -85,7 +80,7 @@ static int message(void *state, void *connection, struct framed_call *call, cons
     client->messages++;
     memcpy(reply, options->prefix, prefix);
     memcpy(reply + prefix, data, length);
-    for (unsigned long i = 0; i < options->repeat && result == 0; i++)
+    for (uint64_t i = 0; i < options->repeat && result == 0; i++)
         result = framed_reply(call, reply, prefix + length);
     free(reply);
     return result;
@@ -107,5 +102,5 @@ static void fini(void *state)
     free(state);
 }
 
-FRAMED_MODULE(.name = "options", .keys = keys, .init = init, .probe = probe, .open = open_client,
-              .message = message, .close = close_client, .fini = fini);
+FRAMED_MODULE(.name = "options", .version = "1.0", .keys = keys, .init = init, .probe = probe,
+              .open = open_client, .message = message, .close = close_client, .fini = fini);

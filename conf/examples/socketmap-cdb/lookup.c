@@ -181,8 +181,8 @@ static void fini(void *state)
 }
 
 static const struct framed_key keys[] = {
-    {"folder", NULL, "where the files are: MAP.cdb for the map MAP"},
-    {NULL, NULL, NULL},
+    {.name = "folder", .text = "where the files are: MAP.cdb for the map MAP"},
+    {.name = NULL},
 };
 
 FRAMED_MODULE(.name = "lookup", .keys = keys, .init = init, .message = message, .fini = fini);
