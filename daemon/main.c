@@ -6,6 +6,7 @@
 #include "ipc/role.h"
 #include "master/handover.h"
 #include "master/master.h"
+#include "module/module.h"
 #include "try/try.h"
 #include "usher/usher.h"
 #include "worker/worker.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "       framed run OPTIONS [-- COMMAND ...]  serve one handler, without a file\n"
     "       framed try -- COMMAND ...            tell whether COMMAND will do as a handler\n"
     "       framed check -c FILE                 check FILE and what it names\n"
+    "       framed module [--json] FILE          show what the module FILE says of itself\n"
     "       framed framings                      list the framings that have a name\n"
     "       framed keys                          list the keys, and what a reload does with each\n"
     "       framed --version | --help\n"
@@ -136,12 +138,16 @@ static int check(const char *file, bool print)
 {
     char error[CONFIG_ERROR_SIZE] = "";
     struct config *config = NULL;
+    int result;
 
     if (load_file(&file, &config, error, sizeof(error)) < 0)
         return report(error);
     if (print)
         return print_and_free(config);
+    result = module_check(config, error, sizeof(error));
     config_free(config);
+    if (result < 0)
+        return report(error);
     puts("ok");
     return printed();
 }
@@ -235,7 +241,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } commands[] = {
-    {"run", command_run},           {"try", try_main},      {"check", command_check},
+    {"run", command_run},           {"try", try_main},
+    {"check", command_check},       {"module", module_main},
     {"framings", command_framings}, {"keys", command_keys},
 };
 

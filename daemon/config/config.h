@@ -61,6 +61,7 @@ struct config_bytes {
 struct config_setting {
     char *name;
     char *value;
+    unsigned line; /* where it stands; 0: on a command line */
 };
 struct config_settings {
     struct config_setting *all;

@@ -104,6 +104,8 @@ void draft_set(struct draft *draft, const char *text, bool more, const struct pl
         report_status(draft->report, result, place, "%s", error);
     else if (key == KEY_LISTEN)
         check_last_address(draft, place);
+    else if (key == KEY_SETTINGS)
+        draft->service.settings.all[draft->service.settings.count - 1].line = place->line;
 }
 
 /* Room for twice as many whenever the number is a power of two. */

@@ -134,11 +134,13 @@ int module_keys_take(const struct framed_key *keys, const struct config_setting 
 int module_keys_begin(const struct framed_key *keys, uint64_t *numbers, char *error, size_t size)
 {
     size_t count = module_keys_count(keys);
+    uint64_t number;
     int result = 0;
 
     for (size_t i = 0; i < count && result == 0; i++)
         if (keys[i].initial)
-            result = read_value(&keys[i], keys[i].initial, &numbers[i], error, size);
+            result =
+                read_value(&keys[i], keys[i].initial, numbers ? &numbers[i] : &number, error, size);
     return result;
 }
 

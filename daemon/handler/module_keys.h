@@ -31,8 +31,7 @@ void module_key_allowed(const struct framed_key *key, char allowed[MODULE_ALLOWE
 int module_keys_take(const struct framed_key *keys, const struct config_setting *setting,
                      uint64_t *numbers, char *error, size_t size);
 
-/* Reads the values that are the module's own into NUMBERS. 0, or -EINVAL with a message in ERROR.
- */
+/* The same of the values that KEYS have of their own. */
 int module_keys_begin(const struct framed_key *keys, uint64_t *numbers, char *error, size_t size);
 
 /* What a module is handed of the settings GIVEN. */

@@ -14,7 +14,7 @@ static void use_module(const char *name)
 static void give(char *name, char *value)
 {
     ck_assert_uint_lt(rig.service.settings.count, 2);
-    settings[rig.service.settings.count++] = (struct config_setting){name, value};
+    settings[rig.service.settings.count++] = (struct config_setting){name, value, 0};
 }
 
 /* A configuration owns its strings, so they are not constant. */
