@@ -75,6 +75,12 @@ static const char *spell(size_t at)
     return text + at % LETTERS;
 }
 
+static void stay(void)
+{
+    for (;;)
+        pause();
+}
+
 /* What comes behind the last piece of a reply. */
 static int finish(struct framed_call *call, const char *how)
 {
@@ -83,6 +89,10 @@ static int finish(struct framed_call *call, const char *how)
     if (strcmp(how, "fail") == 0)
         return -EIO;
     if (strcmp(how, "die") == 0)
+        raise(SIGKILL);
+    if (strcmp(how, "stay") == 0)
+        stay();
+    if (strcmp(how, "last") == 0 && framed_reply_end(call) == 0)
         raise(SIGKILL);
     if (strcmp(how, "reply") == 0)
         return reply_text(call, "another");
@@ -104,7 +114,7 @@ static int stream(struct framed_call *call, const char *text)
     result = framed_reply_begin(call, *announced == '?' ? FRAMED_LENGTH_UNKNOWN
                                                         : (size_t)strtoull(announced, NULL, 10));
     if (result == -ENOTSUP)
-        return reply_text(call, "unsupported");
+        return strcmp(how, "stay") == 0 ? finish(call, how) : reply_text(call, "unsupported");
     for (size_t at = 0; result == 0 && at < total; at += size) {
         size = size < total - at ? size : total - at;
         result = framed_reply_write(call, spell(at), size);
