@@ -40,6 +40,8 @@ static struct {
     size_t reply_count;
     size_t announced; /* of a reply in pieces */
     int reply_result; /* what the host answers to a reply */
+    unsigned fails;   /* to which of them: a bit for each call, from the lowest on */
+    unsigned calls;   /* how many there were since rig_forget() */
     pid_t group;
     int groups; /* process groups that were announced */
     char log[64];
@@ -47,11 +49,20 @@ static struct {
     char error[512];
 } rig;
 
-static int rig_reply(void *context, const void *data, size_t length)
+/* The host's answer to this call. */
+static int rig_result(const void *context)
 {
     ck_assert_ptr_eq(context, &rig);
-    if (rig.reply_result)
-        return rig.reply_result;
+    ck_assert_uint_lt(rig.calls, 32);
+    return rig.fails >> rig.calls++ & 1 ? rig.reply_result : 0;
+}
+
+static int rig_reply(void *context, const void *data, size_t length)
+{
+    int result = rig_result(context);
+
+    if (result)
+        return result;
     ck_assert_uint_lt(rig.reply_count, RIG_REPLIES);
     rig.replies[rig.reply_count].data = malloc(length + 1);
     memcpy(rig.replies[rig.reply_count].data, data, length);
@@ -67,12 +78,13 @@ static int rig_begin(void *context, size_t length)
 
 static int rig_piece(void *context, const void *data, size_t length)
 {
-    size_t before = rig.replies[rig.reply_count - 1].length;
+    size_t before = rig.reply_count > 0 ? rig.replies[rig.reply_count - 1].length : 0;
+    int result = rig_result(context);
     char *grown;
 
-    ck_assert_ptr_eq(context, &rig);
-    if (rig.reply_result)
-        return rig.reply_result;
+    if (result)
+        return result;
+    ck_assert_uint_gt(rig.reply_count, 0);
     grown = realloc(rig.replies[rig.reply_count - 1].data, before + length + 1);
     ck_assert_ptr_nonnull(grown);
     memcpy(grown + before, data, length);
@@ -83,8 +95,7 @@ static int rig_piece(void *context, const void *data, size_t length)
 
 static int rig_end(void *context)
 {
-    ck_assert_ptr_eq(context, &rig);
-    return rig.reply_result;
+    return rig_result(context);
 }
 
 static const struct handler_stream rig_stream = {
@@ -99,6 +110,7 @@ static void rig_group(void *context, pid_t group)
 
 static void rig_forget(void)
 {
+    rig.calls = 0;
     while (rig.reply_count > 0)
         free(rig.replies[--rig.reply_count].data);
 }
@@ -110,6 +122,7 @@ static void rig_setup(void)
 
     rig.service.name = name;
     rig.service.handler.settle_ms = 10;
+    rig.fails = UINT32_MAX;
     rig.service.limits.max_message = rig.service.limits.max_reply = 1 << 20;
     rig.host = (struct handler_host){.service = &rig.service,
                                      .slot = 3,

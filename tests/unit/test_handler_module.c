@@ -180,6 +180,60 @@ START_TEST(module_that_ends_no_reply_is_found_out)
 }
 END_TEST
 
+START_TEST(module_begins_before_it_goes_on)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    ck_assert_int_eq(rig_ask("write"), HANDLER_ERROR);
+    ck_assert_int_eq(rig_ask("end"), HANDLER_ERROR);
+    ck_assert_uint_eq(rig.calls, 0);
+    ck_assert_logged("Protocol error");
+    ck_assert_int_eq(rig_ask("stream 8 4 4 begin"), HANDLER_ERROR);
+    ck_assert_logged("Device or resource busy");
+    rig.reply_result = FRAMED_OVERSIZE;
+    rig.fails = 1;
+    ck_assert_int_eq(rig_ask("insist"), HANDLER_PROTOCOL);
+    ck_assert_msg(rig.calls == 2, "what has not begun is in nobody's way: begin, begin");
+    rig_close();
+}
+END_TEST
+
+/* Where the connection has failed, the host hears no more of it. */
+START_TEST(module_that_insists_is_not_heard)
+{
+    use_module("good.so");
+    rig_must_start();
+    rig_open();
+    rig.reply_result = -ECONNRESET;
+    for (unsigned failing = 0; failing < 4; failing++) {
+        rig.fails = 1U << failing;
+        ck_assert_int_eq(rig_ask("insist"), HANDLER_IO);
+        ck_assert_uint_eq(rig.calls, failing + 1);
+    }
+    rig_close();
+}
+END_TEST
+
+START_TEST(deadline_begins_anew_with_each_piece)
+{
+    static const char request[] = "stream ? 8 3 left";
+
+    use_module("good.so");
+    rig.service.deadlines.request_ms = 20000;
+    rig_must_start();
+    rig_open();
+    rig_forget();
+    ck_assert_int_eq(rig.handler->ops->message(rig.handler, request, strlen(request), 1),
+                     HANDLER_OK);
+    ck_assert_uint_eq(rig.reply_count, 2);
+    ck_assert_msg(memcmp(rig.replies[1].data, "0", 1) != 0, "long over");
+    ck_assert_int_eq(rig_ask_bytes(request, strlen(request), 0), HANDLER_OK);
+    ck_assert_msg(memcmp(rig.replies[1].data, "-1", 2) == 0, "there was none");
+    rig_close();
+}
+END_TEST
+
 static const struct {
     const char *module;
     const char *says[3];
@@ -212,4 +266,5 @@ RIG_MAIN("handler-module", echo_answers_the_same, discard_answers_nothing,
          module_has_state_for_each_connection, module_may_hang_up_fail_and_refuse,
          module_asks_for_its_deadline, module_logs_bounded_words, module_learns_why_a_reply_fails,
          module_streams_a_reply, module_that_ends_no_reply_is_found_out,
-         module_that_does_not_load_is_explained)
+         module_begins_before_it_goes_on, module_that_insists_is_not_heard,
+         deadline_begins_anew_with_each_piece, module_that_does_not_load_is_explained)

@@ -75,6 +75,14 @@ static const char *spell(size_t at)
     return text + at % LETTERS;
 }
 
+static int reply_number(struct framed_call *call, int64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lld", (long long)number);
+    return reply_text(call, text);
+}
+
 static void stay(void)
 {
     for (;;)
@@ -94,6 +102,10 @@ static int finish(struct framed_call *call, const char *how)
         stay();
     if (strcmp(how, "last") == 0 && framed_reply_end(call) == 0)
         raise(SIGKILL);
+    if (strcmp(how, "left") == 0 && framed_reply_end(call) == 0)
+        return reply_number(call, framed_deadline(call));
+    if (strcmp(how, "begin") == 0)
+        return framed_reply_begin(call, 1);
     if (strcmp(how, "reply") == 0)
         return reply_text(call, "another");
     if (strcmp(how, "lf") == 0)
@@ -124,6 +136,18 @@ static int stream(struct framed_call *call, const char *text)
     return result < 0 ? result : finish(call, how);
 }
 
+/* Does not hear that there is nobody any more. */
+static int insist(struct framed_call *call)
+{
+    framed_reply_begin(call, FRAMED_LENGTH_UNKNOWN);
+    framed_reply_write(call, "x", 1);
+    framed_reply_write(call, "y", 1);
+    framed_reply_end(call);
+    framed_reply_begin(call, FRAMED_LENGTH_UNKNOWN);
+    framed_reply(call, "z", 1);
+    return 0;
+}
+
 /* The messages that ask for more than an echo. */
 static int obey(struct state *state, unsigned *messages, struct framed_call *call, const char *text)
 {
@@ -135,6 +159,14 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
         return reply_text(call, "one") | reply_text(call, "two") | reply_text(call, "three");
     if (strncmp(text, "stream ", 7) == 0)
         return stream(call, text);
+    if (strcmp(text, "deadline") == 0)
+        return reply_number(call, framed_deadline(call));
+    if (strcmp(text, "write") == 0)
+        return framed_reply_write(call, "x", 1);
+    if (strcmp(text, "end") == 0)
+        return framed_reply_end(call);
+    if (strcmp(text, "insist") == 0)
+        return insist(call);
     if (strcmp(text, "hangup") == 0) {
         framed_hangup(call);
         return reply_text(call, "bye");
@@ -148,8 +180,6 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
     }
     if (strcmp(text, "count") == 0)
         snprintf(answer, sizeof(answer), "%u of %u", *messages, state->opened);
-    else if (strcmp(text, "deadline") == 0)
-        snprintf(answer, sizeof(answer), "%lld", (long long)framed_deadline(call));
     else if (strcmp(text, "service") == 0)
         snprintf(answer, sizeof(answer), "%s #%u %zu %zu", state->service->name,
                  state->service->worker, state->service->max_message, state->service->max_reply);
