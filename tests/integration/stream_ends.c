@@ -90,16 +90,27 @@ START_TEST(end_of_stream_is_never_false)
 END_TEST
 
 /* A reply that has its end is not reset, though the client has closed its side before. */
-START_TEST(end_of_reply_is_no_reset)
+static void end_in_order(const char *reply_framing, const char *reply)
 {
     int fd;
 
-    start("tcp:127.0.0.1:0", "raw", "");
+    start("tcp:127.0.0.1:0", reply_framing, "");
     fd = ask(daemon_address("it", 0), "stream ? 8 3 end\n");
     ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
     status_wait_counter("it", "closed.client", 1);
-    raw_expect_text(fd, "abcdefgh");
+    raw_expect(fd, reply, strlen(reply));
     expect_end(fd);
+}
+
+START_TEST(end_of_reply_is_no_reset)
+{
+    end_in_order("raw", "abcdefgh");
+}
+END_TEST
+
+START_TEST(end_behind_a_reply_is_no_reset)
+{
+    end_in_order("line", "abcdefgh\n");
 }
 END_TEST
 
@@ -130,14 +141,17 @@ START_TEST(whole_reply_that_is_cut_is_none)
 END_TEST
 
 /* Which the line shows to be cut. */
-static void leave(int signal, const char *deadlines)
+static void leave(int again, const char *deadlines)
 {
     int fd;
 
     start(ADDRESS, "line", deadlines);
     fd = ask(ADDRESS, "stream ? 100000000000000 262144 end\n");
     expect_letters(fd, 0, 100000);
-    ck_assert_int_eq(kill(daemon_pid(), signal), 0);
+    ck_assert_int_eq(kill(daemon_pid(), SIGTERM), 0);
+    log_wait("event=stop");
+    if (again)
+        ck_assert_int_eq(kill(daemon_pid(), again), 0);
     ck_assert_int_eq(raw_end(fd), RAW_EOF);
     ck_assert_int_eq(daemon_wait(), 0);
     log_wait("event=closed", "reason=stop");
@@ -146,13 +160,13 @@ static void leave(int signal, const char *deadlines)
 
 START_TEST(worker_that_must_leave_does)
 {
-    leave(SIGTERM, "deadlines { drain = 200ms }");
+    leave(0, "deadlines { drain = 200ms }");
 }
 END_TEST
 
 START_TEST(worker_that_must_leave_at_once_does)
 {
-    leave(SIGINT, "");
+    leave(SIGINT, "deadlines { drain = 1m }");
 }
 END_TEST
 
@@ -173,5 +187,6 @@ START_TEST(worker_with_time_sees_it_through)
 END_TEST
 
 SUITE("stream_ends", cut_reply_is_no_reply, cut_that_shows_is_an_end, end_of_stream_is_never_false,
-      end_of_reply_is_no_reset, whole_reply_that_is_cut_is_none, worker_that_must_leave_does,
-      worker_that_must_leave_at_once_does, worker_with_time_sees_it_through)
+      end_of_reply_is_no_reset, end_behind_a_reply_is_no_reset, whole_reply_that_is_cut_is_none,
+      worker_that_must_leave_does, worker_that_must_leave_at_once_does,
+      worker_with_time_sees_it_through)

@@ -2,7 +2,7 @@
  * A module with all that one can have; leave out what yours does not need. It answers each message
  * with itself, as it is told to:
  *
- *     framed run -l tcp:127.0.0.1:7000 -F line --module "$PWD/options.so" --set repeat=2
+ *     framed run -l tcp:127.0.0.1:7000 -F line --module "$PWD/options.so" --set prefix="> "
  */
 #include <framed/module.h>
 
