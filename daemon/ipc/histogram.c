@@ -38,12 +38,12 @@ static uint64_t end_of(size_t bucket)
     return ((PARTS + bucket % PARTS + UINT64_C(1)) << shift) - 1;
 }
 
-void histogram_add(struct histogram *histogram, uint64_t us)
+void histogram_add(struct histogram *histogram, uint64_t us, uint64_t times)
 {
     uint64_t *count = &histogram->counts[bucket_of(us)];
 
-    store(count, *count + 1);
-    if (us > histogram->max_us)
+    store(count, *count + times);
+    if (us > histogram->max_us && times > 0)
         store(&histogram->max_us, us);
 }
 

@@ -19,8 +19,8 @@ struct histogram {
     uint64_t max_us;
 };
 
-/* Adds one time. */
-void histogram_add(struct histogram *histogram, uint64_t us);
+/* Adds one time, which TIMES messages have taken. */
+void histogram_add(struct histogram *histogram, uint64_t us, uint64_t times);
 
 /* Adds all of FROM, which another process may be adding to, to TO. */
 void histogram_merge(struct histogram *to, const struct histogram *from);

@@ -46,7 +46,7 @@ void worker_answered(void *context, uint64_t began_ns, size_t length)
     struct worker *worker = context;
     uint64_t took_us = (clock_ns() - began_ns) / 1000;
 
-    histogram_add(&worker->slot->latency, took_us);
+    histogram_add(&worker->slot->latency, took_us, 1);
     worker_log_slow(worker, length, took_us / 1000);
 }
 

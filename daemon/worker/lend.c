@@ -27,7 +27,7 @@ enum counter worker_lend(struct worker *worker)
     outcome =
         worker->handler->ops->serve(worker->handler, client->fd, &introduction.peer, deadline_ms);
     took_us = (clock_ns() - began_ns) / 1000;
-    histogram_add(&worker->slot->latency, took_us);
+    histogram_add(&worker->slot->latency, took_us, 1);
     worker_log_slow(worker, 0, took_us / 1000);
     if (outcome != HANDLER_OK)
         return worker_reason(worker, outcome);

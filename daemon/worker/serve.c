@@ -106,7 +106,7 @@ int worker_flush(void *context)
     return result;
 }
 
-static enum counter flush(struct worker *worker)
+enum counter worker_send(struct worker *worker)
 {
     int result = framed_conn_flush(&worker->conn);
 
@@ -132,41 +132,6 @@ void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_m
                           peer, sizeof(peer));
     log_warning("slow-request", LOG_STR("peer", peer), LOG_INT("connection", worker->client.id),
                 LOG_INT("bytes", length), LOG_INT("took_ms", took_ms));
-}
-
-/*
- * Handlers that take their time get a clock beside each message: for their deadline, for the
- * percentiles, and so that replies do not wait for the rest of the batch when handling is slow. It
- * is read once: where one message ends, the next one of the batch begins.
- */
-static enum counter handle_timed(struct worker *worker, const struct framed_message *message)
-{
-    uint64_t began_ns = worker->ended_ns ? worker->ended_ns : clock_ns();
-    uint64_t request_ms = worker->service->deadlines.request_ms;
-    uint64_t replies = worker->counters.value[COUNTER_REPLIES];
-    enum handler_outcome outcome;
-    uint64_t now = clock_ms_of(began_ns);
-
-    if (framed_conn_queued(&worker->conn) > 0 && now - worker->handled_ms >= WORKER_SLOW_MS) {
-        enum counter reason;
-
-        slot_set(worker->slot, SLOT_WRITING, now);
-        reason = flush(worker);
-        if (reason != KEEP_SERVING)
-            return reason;
-        began_ns = clock_ns();
-        now = clock_ms_of(began_ns);
-    }
-    worker->handled_ms = now;
-    slot_set(worker->slot, SLOT_HANDLING, now);
-    worker_set_in_handler(true);
-    outcome = worker->handler->ops->message(worker->handler, message->data, message->length,
-                                            request_ms ? now + request_ms : 0);
-    worker_set_in_handler(false);
-    worker->ended_ns = clock_ns();
-    histogram_add(&worker->slot->latency, (worker->ended_ns - began_ns) / 1000);
-    worker_log_slow(worker, message->length, (worker->ended_ns - began_ns) / 1000000);
-    return worker_settle(worker, outcome, replies);
 }
 
 /* Handlers that answer later: worker_pump() has the rest. */
@@ -201,7 +166,7 @@ static enum counter handle(struct worker *worker, const struct framed_message *m
     } else if (handler->ops->pump) {
         reason = hand_over(worker, message);
     } else {
-        reason = handle_timed(worker, message);
+        reason = worker_handle_timed(worker, message);
     }
     return reason == KEEP_SERVING && worker->one_reply ? CLOSE_REPLIED : reason;
 }
@@ -225,27 +190,36 @@ static int next_message(struct worker *worker, struct framed_message *message)
     return verdict;
 }
 
-/* Handles every whole message in the buffer. */
-static enum counter answer(struct worker *worker)
+/* Handles every whole message in the buffer; *VERDICT: why there is no further one. */
+static enum counter handle_all(struct worker *worker, int *verdict)
 {
     struct framed_message message;
-    enum counter reason = KEEP_SERVING;
-    uint64_t before = worker->client.messages;
-    bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
-    int verdict = FRAMED_OK;
 
-    worker->ended_ns = 0;
-    while (!worker->handler->full && (verdict = next_message(worker, &message)) == FRAMED_OK) {
-        reason = handle(worker, &message);
+    while (!worker->handler->full && (*verdict = next_message(worker, &message)) == FRAMED_OK) {
+        enum counter reason = handle(worker, &message);
+
         if (reason != KEEP_SERVING)
             return reason;
         if (worker_poked()) {
+            worker_rest(worker);
             worker_attend(worker);
-            worker->ended_ns = 0;
         }
         if (worker->stopping)
             return CLOSE_STOP;
     }
+    return KEEP_SERVING;
+}
+
+static enum counter answer(struct worker *worker)
+{
+    uint64_t before = worker->client.messages;
+    bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
+    int verdict = FRAMED_OK;
+    enum counter reason = handle_all(worker, &verdict);
+
+    worker_rest(worker);
+    if (reason != KEEP_SERVING)
+        return reason;
     worker->untaken = verdict == FRAMED_OK;
     if (verdict != FRAMED_NEED_MORE && !worker->untaken)
         return reason_of_verdict(verdict);
@@ -264,11 +238,11 @@ static enum counter answer_last(struct worker *worker)
     int verdict = framed_conn_end(&worker->conn, &message);
     enum counter reason;
 
-    worker->ended_ns = 0;
     if (verdict != FRAMED_OK)
         return reason_of_verdict(verdict);
     slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
     reason = handle(worker, &message);
+    worker_rest(worker);
     return reason == KEEP_SERVING ? CLOSE_CLIENT : reason;
 }
 
@@ -281,7 +255,7 @@ static enum counter flush_owed(struct worker *worker, enum counter reason)
     if (reason == CLOSE_RESET || reason == CLOSE_WRITE || reason == CLOSE_STOP)
         return reason;
     slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
-    flushed = flush(worker);
+    flushed = worker_send(worker);
     return reason == KEEP_SERVING ? flushed : reason;
 }
 

@@ -14,6 +14,7 @@
 #include "ipc/counters.h"
 #include "ipc/role.h"
 #include "ipc/slots.h"
+#include "worker/pace.h"
 
 #include <framed/address.h>
 #include <framed/conn.h>
@@ -71,7 +72,10 @@ struct worker {
     bool one_reply;         /* the connection ends with it */
     int reply_error;        /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms;    /* when the replies that wait began to wait */
-    uint64_t ended_ns; /* in a batch: when the message before was done with; 0: there is none */
+    struct pace pace;       /* of timed messages */
+    uint64_t begun_ms;      /* when those of its run had begun, at the latest */
+    uint64_t coarse_ms;     /* as the coarse clock had it when the run began */
+    size_t handled_bytes;   /* of the last of them */
 };
 
 /* The role's entry (see ipc/role.h). */
@@ -96,6 +100,14 @@ void worker_log_misfit(struct worker *worker, size_t length, int verdict);
 enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);
 /* A message of LENGTH bytes was TOOK_MS in the handler: tells when that is long. */
 void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms);
+
+/* Sends the replies that wait. KEEP_SERVING, or why the client is to be closed. */
+enum counter worker_send(struct worker *worker);
+
+/* timed.c: messages with a clock beside them. KEEP_SERVING, or why the client is to be closed. */
+enum counter worker_handle_timed(struct worker *worker, const struct framed_message *message);
+/* No more messages just now: what comes next is not the handler's time. */
+void worker_rest(struct worker *worker);
 
 /* stream.c: replies in pieces. */
 extern const struct handler_stream worker_stream;

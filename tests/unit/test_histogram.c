@@ -26,8 +26,8 @@ START_TEST(each_time_is_read_off_closely)
         uint64_t seen;
 
         empty();
-        histogram_add(&histogram, us);
-        histogram_add(&histogram, UINT64_C(1) << 29); /* so that the longest is another */
+        histogram_add(&histogram, us, 1);
+        histogram_add(&histogram, UINT64_C(1) << 29, 1); /* so that the longest is another */
         seen = histogram_percentile(&histogram, 50);
         ck_assert_uint_ge(seen, us < UINT64_C(1) << 29 ? us : UINT64_C(1) << 29);
         ck_assert_uint_le(seen, us + us / 8);
@@ -38,7 +38,7 @@ END_TEST
 START_TEST(percentiles_are_those_of_the_ranks)
 {
     for (uint64_t us = 1; us <= 1000; us++)
-        histogram_add(&histogram, us);
+        histogram_add(&histogram, us, 1);
     ck_assert_uint_eq(histogram_total(&histogram), 1000);
     ck_assert_uint_eq(histogram_percentile(&histogram, 50), 511);
     ck_assert_uint_eq(histogram_percentile(&histogram, 90), 959);
@@ -50,8 +50,8 @@ END_TEST
 START_TEST(one_slow_in_a_hundred_is_the_hundredth)
 {
     for (int i = 0; i < 99; i++)
-        histogram_add(&histogram, 5);
-    histogram_add(&histogram, 7000000);
+        histogram_add(&histogram, 5, 1);
+    histogram_add(&histogram, 7000000, 1);
     ck_assert_uint_eq(histogram_percentile(&histogram, 99), 5);
     ck_assert_uint_eq(histogram_percentile(&histogram, 100), 7000000);
 }
@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(what_is_too_long_is_still_counted)
 {
-    histogram_add(&histogram, UINT64_MAX);
+    histogram_add(&histogram, UINT64_MAX, 1);
     ck_assert_uint_eq(histogram_total(&histogram), 1);
     ck_assert_uint_eq(histogram_percentile(&histogram, 50), UINT64_MAX);
 }
@@ -69,9 +69,9 @@ START_TEST(sums_have_all_of_both)
 {
     struct histogram other = {0};
 
-    histogram_add(&histogram, 3);
-    histogram_add(&other, 3);
-    histogram_add(&other, 6);
+    histogram_add(&histogram, 3, 1);
+    histogram_add(&other, 3, 1);
+    histogram_add(&other, 6, 1);
     histogram_merge(&histogram, &other);
     ck_assert_uint_eq(histogram_total(&histogram), 3);
     ck_assert_uint_eq(histogram_percentile(&histogram, 50), 3);
