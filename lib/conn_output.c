@@ -142,6 +142,22 @@ int framed_conn_flush(struct framed_conn *conn)
     return part.iov_len > 0 ? send_all(conn, &part, 1) : 0;
 }
 
+int framed_conn_push(struct framed_conn *conn)
+{
+    struct framed_buffer *output = &conn->output;
+    struct iovec part = {.iov_base = output->data + output->start, .iov_len = in_use(output)};
+    ssize_t sent = part.iov_len > 0 ? conn->transport->send(conn, &part, 1, MSG_DONTWAIT) : 0;
+
+    if (sent < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    conn->bytes_out += (uint64_t)sent;
+    output->start += (size_t)sent;
+    if (output->start < output->end)
+        return -EAGAIN;
+    empty(output);
+    return 0;
+}
+
 static inline void append(struct framed_buffer *output, const void *data, size_t length)
 {
     if (length > 0)

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "config/config.h"
 
-#include <errno.h>
-
 /* What the client waits for in vain when it is closed for one of these. */
 static bool owes_nothing_after(enum counter reason)
 {
@@ -63,12 +61,10 @@ enum counter worker_pump(struct worker *worker, const struct pollfd *ready, int 
         slot_set(worker->slot, SLOT_HANDLING, handler->owed_since_ms);
     reason = worker_reason(worker, handler->ops->pump(handler, ready, count));
     if (worker->reply_error >= 0 && framed_conn_queued(&worker->conn) > 0) {
-        int result;
+        enum counter sent_all = worker_send(worker);
 
-        slot_set(worker->slot, SLOT_WRITING, began_ms);
-        result = framed_conn_flush(&worker->conn);
-        if (result < 0)
-            reason = result == -ETIMEDOUT ? CLOSE_WRITE : CLOSE_RESET;
+        if (sent_all != KEEP_SERVING)
+            reason = sent_all;
     }
     now = clock_coarse_ms();
     handler->away_ms += now - began_ms;

@@ -128,8 +128,8 @@ enum counter worker_receive(struct worker *worker)
     enum counter timeout;
     ssize_t got;
 
-    /* Idle is what comes after the replies, however long they took. */
-    if (framed_conn_unread(&worker->conn) == 0)
+    /* Idle is what comes after the replies, however long they took; some take no time. */
+    if (framed_conn_unread(&worker->conn) == 0 && !worker->handler->ops->immediate)
         worker->client.heard_ms = clock_coarse_ms();
     worker_set_waiting(worker);
     do {

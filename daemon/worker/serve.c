@@ -70,6 +70,15 @@ void worker_log_misfit(struct worker *worker, size_t length, int verdict)
                                     : "a reply_framing that can hold these bytes"));
 }
 
+/* The handler goes on after a wait for the client, with all its time. */
+static void resume(struct worker *worker)
+{
+    uint64_t now = clock_ms_of(clock_ns());
+
+    worker->client.heard_ms = now;
+    slot_set(worker->slot, SLOT_HANDLING, now > worker->begun_ms ? now : worker->begun_ms);
+}
+
 /* The client's time is not the handler's. */
 int worker_reply(void *context, const void *data, size_t length)
 {
@@ -87,7 +96,20 @@ int worker_reply(void *context, const void *data, size_t length)
     if (result > 0)
         worker_log_misfit(worker, length, result);
     if (may_wait || worker->handler->ops->pump)
-        slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
+        resume(worker);
+    return result;
+}
+
+/* Mostly the socket takes all of it, and no time has passed. */
+static int send_queued(struct worker *worker)
+{
+    int result = framed_conn_push(&worker->conn);
+
+    if (result != -EAGAIN)
+        return result;
+    slot_set(worker->slot, SLOT_WRITING, clock_ms());
+    result = framed_conn_flush(&worker->conn);
+    worker->client.heard_ms = clock_coarse_ms();
     return result;
 }
 
@@ -98,17 +120,16 @@ int worker_flush(void *context)
 
     if (framed_conn_queued(&worker->conn) == 0)
         return 0;
-    slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
-    result = framed_conn_flush(&worker->conn);
+    result = send_queued(worker);
     if (result < 0)
         worker->reply_error = result;
-    slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
+    resume(worker);
     return result;
 }
 
 enum counter worker_send(struct worker *worker)
 {
-    int result = framed_conn_flush(&worker->conn);
+    int result = send_queued(worker);
 
     if (result == 0)
         return KEEP_SERVING;
@@ -248,15 +269,14 @@ static enum counter answer_last(struct worker *worker)
 
 /* Replies that are owed leave whatever the reason to close is, but for a connection that is broken.
  */
-static enum counter flush_owed(struct worker *worker, enum counter reason)
+static enum counter send_owed(struct worker *worker, enum counter reason)
 {
-    enum counter flushed;
+    enum counter sent;
 
     if (reason == CLOSE_RESET || reason == CLOSE_WRITE || reason == CLOSE_STOP)
         return reason;
-    slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
-    flushed = worker_send(worker);
-    return reason == KEEP_SERVING ? flushed : reason;
+    sent = worker_send(worker);
+    return reason == KEEP_SERVING ? sent : reason;
 }
 
 void worker_publish(struct worker *worker)
@@ -276,9 +296,9 @@ static enum counter serve(struct worker *worker)
         if (reason == KEEP_SERVING) {
             worker->client.heard_ms = worker->handled_ms = clock_coarse_ms();
             slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
-            reason = flush_owed(worker, answer(worker));
+            reason = send_owed(worker, answer(worker));
         } else if (reason == CLOSE_CLIENT) {
-            reason = flush_owed(worker, answer_last(worker));
+            reason = send_owed(worker, answer_last(worker));
         }
         if (worker->handler->ops->pump)
             reason = worker_deliver(worker, reason);
@@ -317,8 +337,7 @@ static int greet(struct worker *worker)
     const uint8_t *greeting = framed_framing_greeting(worker->service->framing, &length);
     int result = length > 0 ? framed_conn_put_raw(&worker->conn, greeting, length) : 0;
 
-    slot_set(worker->slot, SLOT_WRITING, worker->client.heard_ms);
-    return result < 0 ? result : framed_conn_flush(&worker->conn);
+    return result < 0 ? result : send_queued(worker);
 }
 
 static enum counter serve_messages(struct worker *worker)

@@ -56,7 +56,6 @@ static enum counter begin_run(struct worker *worker)
     if (framed_conn_queued(&worker->conn) == 0 ||
         worker->handled_ms - waiting_since_ms < WORKER_SLOW_MS)
         return KEEP_SERVING;
-    slot_set(worker->slot, SLOT_WRITING, worker->handled_ms);
     reason = worker_send(worker);
     worker->pace.began_ns = 0;
     mark(worker);

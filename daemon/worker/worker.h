@@ -34,7 +34,7 @@ struct client {
     int listener; /* the descriptor it came in by; -1 for none */
     uint64_t id;
     uint64_t messages;
-    uint64_t heard_ms;       /* when bytes last came, or it was accepted */
+    uint64_t heard_ms;       /* when bytes last came or had gone, or it was accepted */
     uint64_t frame_since_ms; /* when the message that is incomplete now began */
     struct sockaddr_storage peer;
     socklen_t peer_length;

@@ -166,6 +166,13 @@ int framed_conn_put_raw(struct framed_conn *conn, const void *data, size_t lengt
  */
 int framed_conn_flush(struct framed_conn *conn);
 
+/*
+ * One send(2) of all that is queued, which never waits for the peer, whatever the socket's mode. 0:
+ * nothing is left. -EAGAIN: the peer has not read what came before; a flush sends the rest. Other
+ * errors as of framed_conn_flush().
+ */
+int framed_conn_push(struct framed_conn *conn);
+
 /* The bytes queued and not yet sent. */
 size_t framed_conn_queued(const struct framed_conn *conn);
 

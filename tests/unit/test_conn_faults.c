@@ -124,6 +124,49 @@ START_TEST(test_socket_deadline)
 }
 END_TEST
 
+/* One call, and what it leaves goes with the next flush. */
+START_TEST(test_push)
+{
+    use_framing("line", 1000);
+    ck_assert_int_eq(framed_conn_push(&rig.conn), 0);
+    ck_assert_int_eq(rig.sends, 0);
+    ck_assert_int_eq(framed_conn_put(&rig.conn, "abcdef", 6), 0);
+    rig.cut = 4;
+    ck_assert_int_eq(framed_conn_push(&rig.conn), -EAGAIN);
+    ck_assert_int_eq(rig.sends, 1);
+    ck_assert_uint_eq(rig.conn.bytes_out, 4);
+    ck_assert_uint_eq(framed_conn_queued(&rig.conn), 3);
+    ck_assert_int_eq(framed_conn_put(&rig.conn, "gh", 2), 0);
+    rig.cut = 0;
+    rig.send_error = EINTR;
+    ck_assert_int_eq(framed_conn_push(&rig.conn), -EAGAIN);
+    ck_assert_int_eq(framed_conn_flush(&rig.conn), 0);
+    ck_assert_uint_eq(rig.sunk, 10);
+    ck_assert_mem_eq(rig.sink, "abcdef\ngh\n", 10);
+    ck_assert_int_eq(framed_conn_put(&rig.conn, "ij", 2), 0);
+    rig.send_error = EPIPE;
+    ck_assert_int_eq(framed_conn_push(&rig.conn), -EPIPE);
+}
+END_TEST
+
+/* Nor does it wait where the socket would, and no deadline is set. */
+START_TEST(test_push_does_not_wait)
+{
+    uint8_t *data = pattern(10000, 8);
+    int result;
+
+    use_framing("u32be", 10000);
+    use_sockets();
+    do {
+        ck_assert_int_eq(framed_conn_put(&rig.conn, data, 10000), 0);
+        result = framed_conn_push(&rig.conn);
+    } while (result == 0);
+    ck_assert_int_eq(result, -EAGAIN);
+    ck_assert_uint_gt(framed_conn_queued(&rig.conn), 0);
+    free(data);
+}
+END_TEST
+
 static Suite *conn_faults_suite(void)
 {
     Suite *suite = suite_create("conn-faults");
@@ -135,6 +178,8 @@ static Suite *conn_faults_suite(void)
     tcase_add_test(tcase, test_peer_gone);
     tcase_add_loop_test(tcase, test_write_deadline, 0, 4);
     tcase_add_test(tcase, test_socket_deadline);
+    tcase_add_test(tcase, test_push);
+    tcase_add_test(tcase, test_push_does_not_wait);
     tcase_set_timeout(tcase, 60); /* slow under a memory checker */
     suite_add_tcase(suite, tcase);
     return suite;
