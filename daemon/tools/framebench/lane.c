@@ -17,7 +17,7 @@
 #define SEND_SIZE ((size_t)64 * 1024)
 /* A lone lane looks up from recv(2) so often. */
 static const struct timeval lone_wait = {.tv_usec = 50000};
-/* Messages of this size are received where they stay, not copied there. */
+/* Messages of this size are sent from where they lie, and received where they stay. */
 #define LARGE_SIZE ((size_t)16 * 1024)
 
 static void watch(const struct lanes *lanes, const struct lane *lane, int operation, bool writing)
@@ -133,25 +133,77 @@ static void sent_all(const struct lanes *lanes, const struct lane *lane)
         shutdown(lane->fd, SHUT_WR);
 }
 
-/* Sends OUT; what the socket does not take now waits in the lane. */
-static void put(struct lanes *lanes, struct lane *lane, struct buffer *out)
+/* The socket has taken all that there was, or the rest waits in the lane. */
+static void sent_now(struct lanes *lanes, struct lane *lane)
 {
-    ssize_t sent = send(lane->fd, buffer_bytes(out), out->length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    bool waits;
+    bool waits = lane->out.length > 0;
 
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        /* Why the server has closed may still be to be read: give_up() comes with that. */
-        sent = (ssize_t)out->length;
-    }
-    buffer_take(out, sent > 0 ? (size_t)sent : 0);
-    if (out != &lane->out && out->length > 0)
-        buffer_append(&lane->out, buffer_bytes(out), out->length);
-    waits = out->length > 0;
     if (waits != lane->writing)
         watch(lanes, lane, EPOLL_CTL_MOD, waits);
     lane->writing = waits;
     if (!waits)
         sent_all(lanes, lane);
+}
+
+/* Sends PARTS of SIZE bytes together: how many are gone. */
+static size_t send_parts(const struct lane *lane, struct iovec *parts, size_t count, size_t size)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    ssize_t sent = sendmsg(lane->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent >= 0)
+        return (size_t)sent;
+    /* Why the server has closed may still be to be read: give_up() comes with that. */
+    return errno == EAGAIN || errno == EINTR ? 0 : size;
+}
+
+/* Sends OUT; what the socket does not take now waits in the lane. */
+static void put(struct lanes *lanes, struct lane *lane, struct buffer *out)
+{
+    struct iovec all = {.iov_base = buffer_bytes(out), .iov_len = out->length};
+
+    buffer_take(out, send_parts(lane, &all, 1, out->length));
+    if (out != &lane->out)
+        buffer_append(&lane->out, buffer_bytes(out), out->length);
+    sent_now(lanes, lane);
+}
+
+/* Sends the next message from where it lies; only what the socket does not take now is copied.
+ * Whether it could be done so. */
+static bool put_large(struct lanes *lanes, struct lane *lane)
+{
+    struct framed_envelope envelope;
+    const uint8_t *payload;
+    size_t length, gone;
+    int verdict = text_encode(&lanes->text, lane->number, lane->sent, lane->sent == lane->first,
+                              &envelope, &payload, &length);
+    struct iovec parts[] = {
+        {.iov_base = envelope.head, .iov_len = envelope.head_length},
+        {.iov_base = lanes->text.payload, .iov_len = length},
+        {.iov_base = envelope.tail, .iov_len = envelope.tail_length},
+    };
+
+    if (verdict != FRAMED_OK || envelope.taken != length || length < LARGE_SIZE)
+        return false;
+    gone = send_parts(lane, parts, 3, SIZE_MAX);
+    for (size_t i = 0; i < 3; i++) {
+        size_t part = gone < parts[i].iov_len ? gone : parts[i].iov_len;
+
+        buffer_append(&lane->out, (const uint8_t *)parts[i].iov_base + part,
+                      parts[i].iov_len - part);
+        gone -= part;
+    }
+    sent_now(lanes, lane);
+    return true;
+}
+
+/* The next message is on its way. */
+static void count_sent(struct lanes *lanes, struct lane *lane, uint64_t begun_ns)
+{
+    lanes->allowed--;
+    lane->begun_ns[lane->sent & lanes->ring_mask] = begun_ns;
+    lane->sent++;
+    lanes->owed++;
 }
 
 uint64_t lane_send(struct lanes *lanes, struct lane *lane, uint64_t count, uint64_t begun_ns,
@@ -163,14 +215,16 @@ uint64_t lane_send(struct lanes *lanes, struct lane *lane, uint64_t count, uint6
     buffer_clear(out);
     if (lane_owed(lane) == 0)
         lane->heard_ns = now_ns;
+    if (lanes->plan->size_max >= LARGE_SIZE && count > 0 && lane_has_room(lanes, lane) &&
+        put_large(lanes, lane)) {
+        count_sent(lanes, lane, begun_ns);
+        return 1;
+    }
     while (begun < count && lane_has_room(lanes, lane) && out->length < SEND_SIZE) {
         int verdict =
             text_append(&lanes->text, lane->number, lane->sent, lane->sent == lane->first, out);
 
-        lanes->allowed--;
-        lane->begun_ns[lane->sent & lanes->ring_mask] = begun_ns;
-        lane->sent++;
-        lanes->owed++;
+        count_sent(lanes, lane, begun_ns);
         begun++;
         if (verdict != FRAMED_OK) { /* plan_init() has tried one: this is not usual */
             tally_fault(&lanes->tally, &lanes->tally.wrong, 1, "a message cannot be sent: %s",

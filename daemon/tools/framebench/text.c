@@ -84,33 +84,48 @@ const uint8_t *text_payload(struct text *text, uint32_t connection, uint64_t num
     return text->payload;
 }
 
+static const struct framed_framing *framing_of(const struct text *text, bool first)
+{
+    const struct framed_framing *framing = text->plan->framing;
+
+    return first && framed_framing_first(framing) ? framed_framing_first(framing) : framing;
+}
+
+int text_encode(struct text *text, uint32_t connection, uint64_t number, bool first,
+                struct framed_envelope *envelope, const uint8_t **payload, size_t *length)
+{
+    *payload = text_payload(text, connection, number, length);
+    return framed_encode(framing_of(text, first), *payload, *length, false, envelope);
+}
+
+static void append(struct buffer *out, const struct framed_envelope *envelope,
+                   const uint8_t *payload)
+{
+    size_t size = envelope->head_length + envelope->taken + envelope->tail_length;
+    uint8_t *at = buffer_reserve(out, size);
+
+    memcpy(at, envelope->head, envelope->head_length);
+    memcpy(at + envelope->head_length, payload, envelope->taken);
+    memcpy(at + envelope->head_length + envelope->taken, envelope->tail, envelope->tail_length);
+    buffer_added(out, size);
+}
+
 int text_append(struct text *text, uint32_t connection, uint64_t number, bool first,
                 struct buffer *out)
 {
-    const struct framed_framing *framing = text->plan->framing;
     size_t length, before = out->length;
-    const uint8_t *payload = text_payload(text, connection, number, &length);
+    const uint8_t *payload;
     struct framed_envelope envelope;
-    bool continued = false;
+    int verdict = text_encode(text, connection, number, first, &envelope, &payload, &length);
 
-    if (first && framed_framing_first(framing))
-        framing = framed_framing_first(framing);
-    do {
-        int verdict = framed_encode(framing, payload, length, continued, &envelope);
-        uint8_t *at;
-
-        if (verdict != FRAMED_OK) {
-            out->length = before;
-            return verdict;
-        }
-        at = buffer_reserve(out, envelope.head_length + envelope.taken + envelope.tail_length);
-        memcpy(at, envelope.head, envelope.head_length);
-        memcpy(at + envelope.head_length, payload, envelope.taken);
-        memcpy(at + envelope.head_length + envelope.taken, envelope.tail, envelope.tail_length);
-        buffer_added(out, envelope.head_length + envelope.taken + envelope.tail_length);
+    while (verdict == FRAMED_OK) {
+        append(out, &envelope, payload);
         payload += envelope.taken;
         length -= envelope.taken;
-        continued = true;
-    } while (length > 0);
-    return FRAMED_OK;
+        if (length == 0)
+            return FRAMED_OK;
+        verdict = framed_encode(framing_of(text, first), payload, length, true, &envelope);
+    }
+    out->length = before;
+    return verdict;
 }

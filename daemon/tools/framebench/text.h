@@ -31,7 +31,14 @@ const uint8_t *text_payload(struct text *text, uint32_t connection, uint64_t num
                             size_t *length);
 
 /*
- * Appends the same message to OUT, framed; FIRST: it is the first of its stream. FRAMED_OK, or the
+ * The first frame of the same message; FIRST: it is the first of its stream. It is the only one
+ * where ENVELOPE takes all LENGTH bytes of PAYLOAD. As framed_encode().
+ */
+int text_encode(struct text *text, uint32_t connection, uint64_t number, bool first,
+                struct framed_envelope *envelope, const uint8_t **payload, size_t *length);
+
+/*
+ * Appends the same message to OUT, framed; FIRST as above. FRAMED_OK, or the
  * verdict of a framing that cannot say it; OUT is then as before.
  */
 int text_append(struct text *text, uint32_t connection, uint64_t number, bool first,
