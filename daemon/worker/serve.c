@@ -351,6 +351,8 @@ static enum counter serve_messages(struct worker *worker)
     worker->untaken = false;
     worker->handler->farewell = FAREWELL_FAULT;
     worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
+    if (worker->one_reply)
+        worker_arm(worker, true);
     if (open_handler(worker) < 0)
         return reason;
     reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
@@ -361,11 +363,17 @@ static enum counter serve_messages(struct worker *worker)
     return reason;
 }
 
+uint64_t worker_replies(const struct worker *worker)
+{
+    return worker->counters.value[COUNTER_REPLIES] + worker->counters.value[COUNTER_ERROR_REPLIES];
+}
+
 void worker_serve(struct worker *worker)
 {
     enum counter reason;
 
     worker->counters.value[COUNTER_CONNECTIONS]++;
+    worker->client.replies_before = worker_replies(worker);
     slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
                   worker->client.peer_length);
     framed_conn_attach(&worker->conn, worker->client.fd);

@@ -5,7 +5,8 @@
  * What was sent of a reply cannot be taken back. Where it ends before its end, the client is
  * closed, and must not take the part for the whole. Most framings tell; where the end of the stream
  * would be the reply's, the connection is armed to be reset while a reply is on its way, whatever
- * ends it: even this process' death.
+ * ends it: even this process' death. Where it always is, that is so from the first byte on: no
+ * reply at all would look like an empty one.
  */
 #include "worker/worker.h"
 
@@ -18,8 +19,8 @@
 /* Long replies are seen to be on their way: after so many bytes the counters are published. */
 #define PUBLISH_BYTES ((uint64_t)1024 * 1024)
 
-/* For as long as it is RESETTING, a close is a reset. A Unix socket knows none. */
-static void arm(const struct worker *worker, bool resetting)
+/* A Unix socket knows no reset but for bytes that we have not read: none that one can wait for. */
+void worker_arm(const struct worker *worker, bool resetting)
 {
     struct linger linger = {.l_onoff = resetting};
 
@@ -27,14 +28,20 @@ static void arm(const struct worker *worker, bool resetting)
         setsockopt(worker->client.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
+/* Nothing was said, and that is not what the handler had to say. */
+static bool lacks_reply(const struct worker *worker, enum counter reason)
+{
+    return worker->one_reply && reason != CLOSE_CLIENT && reason != CLOSE_HANGUP &&
+           reason != CLOSE_REPLIED && worker_replies(worker) == worker->client.replies_before;
+}
+
 bool worker_resets(const struct worker *worker, enum counter reason)
 {
-    bool cut = framed_conn_begun(&worker->conn) || reason == CLOSE_WRITE;
+    bool cut =
+        framed_conn_begun(&worker->conn) || reason == CLOSE_WRITE || lacks_reply(worker, reason);
 
-    if (!cut || !framed_framing_hides_cuts(worker->service->reply_framing))
-        return false;
-    arm(worker, true);
-    return true;
+    worker_arm(worker, cut);
+    return cut && framed_framing_hides_cuts(worker->service->reply_framing);
 }
 
 /* The client's time is not the handler's. */
@@ -60,7 +67,7 @@ static int begin(void *context, size_t length)
         return result;
     }
     if (result == 0)
-        arm(worker, true);
+        worker_arm(worker, true);
     if (result > 0)
         worker_log_misfit(worker, length, result);
     return settle(worker, result);
@@ -103,7 +110,7 @@ static int end(void *context)
         worker->counters.value[COUNTER_REPLIES]++;
     if (result == 0 && framed_framing_hides_cuts(worker->service->reply_framing)) {
         result = framed_conn_flush(&worker->conn);
-        arm(worker, result < 0);
+        worker_arm(worker, result < 0);
     }
     return settle(worker, result);
 }

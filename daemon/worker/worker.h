@@ -35,6 +35,7 @@ struct client {
     uint64_t id;
     uint64_t messages;
     uint64_t heard_ms;       /* when bytes last came or had gone, or it was accepted */
+    uint64_t replies_before; /* worker_replies() when it came */
     uint64_t frame_since_ms; /* when the message that is incomplete now began */
     struct sockaddr_storage peer;
     socklen_t peer_length;
@@ -88,6 +89,8 @@ bool worker_wait(struct worker *worker);
 
 /* serve.c: the client's life, from its first byte to its close. */
 void worker_serve(struct worker *worker);
+/* What all its clients have been answered so far. */
+uint64_t worker_replies(const struct worker *worker);
 /* Publishes the counters; when the master is reading them just now, the next time. */
 void worker_publish(struct worker *worker);
 /* The host's reply call for handlers. */
@@ -114,6 +117,9 @@ extern const struct handler_stream worker_stream;
 /* The message in hand has ended, with REASON to close the client, in the middle of such a reply:
  * tells so. REASON. */
 enum counter worker_cut(struct worker *worker, enum counter reason);
+/* For as long as it is RESETTING, a close is a reset, where a reply that was cut would look whole.
+ */
+void worker_arm(const struct worker *worker, bool resetting);
 /* Whether the client, closed for REASON, would take what it has got of a reply for all of it: its
  * close is then a reset. */
 bool worker_resets(const struct worker *worker, enum counter reason);

@@ -114,28 +114,82 @@ START_TEST(end_behind_a_reply_is_no_reset)
 }
 END_TEST
 
+/* Nor is a reply that is none: each gets its own, and no worker lives on. */
+START_TEST(no_reply_is_not_an_empty_one)
+{
+    const char *address;
+    int fd;
+
+    daemon_start("service it { listen = \"tcp:127.0.0.1:0\" framing = line reply_framing = eof\n"
+                 "workers { max = 1 } handler { " MODULE " }\n"
+                 "deadlines { frame = 200ms linger = 100ms } limits { max_message = 1000 } }\n");
+    address = daemon_address("it", 0);
+    ck_assert_int_eq(raw_end(ask(address, "fail\n")), RAW_RESET);
+    ck_assert_int_eq(raw_end(ask(address, "never ended")), RAW_RESET);
+    ck_assert_int_eq(raw_end(ask(address, "stream 4 8 8 end\n")), RAW_RESET);
+    fd = ask(address, "none\n"); /* it has nothing to say */
+    expect_end(fd);
+    fd = ask(address, "leave\n"); /* the same, and it says so */
+    expect_end(fd);
+    fd = ask(address, "");
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    expect_end(fd);
+}
+END_TEST
+
+START_TEST(error_reply_is_whole)
+{
+    int fd;
+
+    start("tcp:127.0.0.1:0", "eof", "");
+    fd = ask(daemon_address("it", 0), "fail\n");
+    raw_expect_text(fd, "sorry");
+    expect_end(fd);
+}
+END_TEST
+
 /* Of a reply that is whole for the handler, too, when the client does not take it. */
-START_TEST(whole_reply_that_is_cut_is_none)
+static int ask_for_much(const char *write)
 {
     enum {
         LENGTH = 32 * 1024 * 1024 /* more than the kernel takes */
     };
     char *request = malloc(LENGTH);
+    char more[128];
     int fd;
 
     ck_assert_ptr_nonnull(request);
     memset(request, 'x', LENGTH);
     request[LENGTH - 1] = '\n';
-    start("tcp:127.0.0.1:0", "eof",
-          "deadlines { write = 300ms linger = 100ms }\n"
-          "limits { max_message = 64MiB max_reply = 64MiB }");
+    snprintf(more, sizeof(more),
+             "deadlines { write = %s linger = 100ms }\n"
+             "limits { max_message = 64MiB max_reply = 64MiB }",
+             write);
+    start("tcp:127.0.0.1:0", "eof", more);
     fd = ask(daemon_address("it", 0), "short\n");
     raw_expect_text(fd, "short");
     expect_end(fd);
     fd = raw_connect(daemon_address("it", 0));
     raw_send(fd, request, LENGTH);
     free(request);
+    return fd;
+}
+
+START_TEST(whole_reply_that_is_cut_is_none)
+{
+    int fd = ask_for_much("300ms");
+
     status_wait_counter("it", "closed.write", 1); /* nobody reads */
+    ck_assert_int_eq(raw_end(fd), RAW_RESET);
+}
+END_TEST
+
+START_TEST(whole_reply_of_a_worker_that_dies_is_none)
+{
+    int fd = ask_for_much("1m");
+
+    ck_assert_int_eq(kill(status_wait_busy("it", "writing"), SIGKILL), 0);
+    log_wait("event=worker-exit");
     ck_assert_int_eq(raw_end(fd), RAW_RESET);
 }
 END_TEST
@@ -187,6 +241,7 @@ START_TEST(worker_with_time_sees_it_through)
 END_TEST
 
 SUITE("stream_ends", cut_reply_is_no_reply, cut_that_shows_is_an_end, end_of_stream_is_never_false,
-      end_of_reply_is_no_reset, end_behind_a_reply_is_no_reset, whole_reply_that_is_cut_is_none,
-      worker_that_must_leave_does, worker_that_must_leave_at_once_does,
-      worker_with_time_sees_it_through)
+      end_of_reply_is_no_reset, end_behind_a_reply_is_no_reset, no_reply_is_not_an_empty_one,
+      error_reply_is_whole, whole_reply_that_is_cut_is_none,
+      whole_reply_of_a_worker_that_dies_is_none, worker_that_must_leave_does,
+      worker_that_must_leave_at_once_does, worker_with_time_sees_it_through)

@@ -167,6 +167,10 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
         return framed_reply_end(call);
     if (strcmp(text, "insist") == 0)
         return insist(call);
+    if (strcmp(text, "leave") == 0) {
+        framed_hangup(call);
+        return 0;
+    }
     if (strcmp(text, "hangup") == 0) {
         framed_hangup(call);
         return reply_text(call, "bye");
