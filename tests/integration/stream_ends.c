@@ -137,14 +137,29 @@ START_TEST(no_reply_is_not_an_empty_one)
 }
 END_TEST
 
+#define DYING(name, more)                                                                          \
+    "service " name " { listen = \"tcp:127.0.0.1:0\" framing = line reply_framing = eof\n"         \
+    "workers { max = 1 } handler { command = {sh, -c, \"read x; exit 3\"} settle = off " more      \
+    "} }\n"
+
 START_TEST(error_reply_is_whole)
 {
     int fd;
 
-    start("tcp:127.0.0.1:0", "eof", "");
-    fd = ask(daemon_address("it", 0), "fail\n");
+    daemon_start(DYING("told", "error_reply = sorry") DYING("untold", ""));
+    fd = ask(daemon_address("told", 0), "hello\n");
     raw_expect_text(fd, "sorry");
     expect_end(fd);
+    ck_assert_int_eq(raw_end(ask(daemon_address("untold", 0), "hello\n")), RAW_RESET);
+}
+END_TEST
+
+/* There a client cannot tell anyway which reply it has. */
+START_TEST(end_of_raw_replies_is_an_end)
+{
+    daemon_start("service it { listen = \"tcp:127.0.0.1:0\" framing = line reply_framing = raw\n"
+                 "handler { " MODULE " } }\n");
+    ck_assert_int_eq(raw_end(ask(daemon_address("it", 0), "fail\n")), RAW_EOF);
 }
 END_TEST
 
@@ -242,6 +257,6 @@ END_TEST
 
 SUITE("stream_ends", cut_reply_is_no_reply, cut_that_shows_is_an_end, end_of_stream_is_never_false,
       end_of_reply_is_no_reset, end_behind_a_reply_is_no_reset, no_reply_is_not_an_empty_one,
-      error_reply_is_whole, whole_reply_that_is_cut_is_none,
+      error_reply_is_whole, end_of_raw_replies_is_an_end, whole_reply_that_is_cut_is_none,
       whole_reply_of_a_worker_that_dies_is_none, worker_that_must_leave_does,
       worker_that_must_leave_at_once_does, worker_with_time_sees_it_through)

@@ -138,6 +138,7 @@ START_TEST(no_delimiter_within)
     raw_expect_text(fd, "abcdefgh\n");
     expect_end(fd);
     status_wait_counter("it", "closed.handler_protocol", 1);
+    log_wait("event=reply-cut", "missing=0"); /* it has not said how much */
     fd = ask(ADDRESS, "stream ? 8 3 end\n");
     raw_expect_text(fd, "abcdefgh\r\n");
     close(fd);
@@ -178,6 +179,18 @@ START_TEST(slow_pieces_leave_at_once)
 }
 END_TEST
 
+/* One line a second says how many. */
+START_TEST(cuts_do_not_flood_the_log)
+{
+    start(ADDRESS, "line", "");
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(raw_end(ask(ADDRESS, "stream ? 8 8 return\n")), RAW_EOF);
+    status_wait_counter("it", "closed.handler_protocol", 20);
+    ck_assert_uint_lt(log_count("event=reply-cut"), 20);
+}
+END_TEST
+
 SUITE("streams", replies_keep_their_order, each_framing_in_its_way, reply_is_larger_than_memory,
       header_alone_bounds_a_reply_in_pieces, time_between_pieces_is_the_modules,
-      no_delimiter_within, each_piece_has_its_deadlines, slow_pieces_leave_at_once)
+      no_delimiter_within, cuts_do_not_flood_the_log, each_piece_has_its_deadlines,
+      slow_pieces_leave_at_once)

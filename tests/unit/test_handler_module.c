@@ -62,6 +62,16 @@ START_TEST(module_answers_none_one_or_many)
 }
 END_TEST
 
+START_TEST(module_needs_no_more_than_message)
+{
+    use_module("bare.so");
+    rig_must_start();
+    ck_assert_int_eq(rig_ask_anew("hello"), HANDLER_OK);
+    ck_assert(rig_replied("hello"));
+    handler_free(rig_stopped());
+}
+END_TEST
+
 START_TEST(module_has_state_for_each_connection)
 {
     use_module("good.so");
@@ -263,8 +273,9 @@ END_TEST
 
 RIG_MAIN("handler-module", echo_answers_the_same, discard_answers_nothing,
          each_outcome_has_its_own_word, module_answers_none_one_or_many,
-         module_has_state_for_each_connection, module_may_hang_up_fail_and_refuse,
-         module_asks_for_its_deadline, module_logs_bounded_words, module_learns_why_a_reply_fails,
-         module_streams_a_reply, module_that_ends_no_reply_is_found_out,
-         module_begins_before_it_goes_on, module_that_insists_is_not_heard,
-         deadline_begins_anew_with_each_piece, module_that_does_not_load_is_explained)
+         module_needs_no_more_than_message, module_has_state_for_each_connection,
+         module_may_hang_up_fail_and_refuse, module_asks_for_its_deadline,
+         module_logs_bounded_words, module_learns_why_a_reply_fails, module_streams_a_reply,
+         module_that_ends_no_reply_is_found_out, module_begins_before_it_goes_on,
+         module_that_insists_is_not_heard, deadline_begins_anew_with_each_piece,
+         module_that_does_not_load_is_explained)
