@@ -204,15 +204,23 @@ static long rss_kib(pid_t pid)
     return process_sum(pid, "status", (const char *const[]){"VmRSS:", NULL});
 }
 
+/* Also by a handler that answers later. */
 START_TEST(slow_message_is_logged_and_answered)
 {
-    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
-                 "handler { command = {\"$HANDLERS/scripted\"} }\n"
-                 "deadlines { slow_request = 100ms } }\n");
+    daemon_start(
+        "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
+        "handler { command = {\"$HANDLERS/scripted\"} }\n"
+        "deadlines { slow_request = 100ms } }\n"
+        "service later { listen = \"unix:$DIR/y.sock\" framing = line workers { max = 1 }\n"
+        "handler { command = {\"$HANDLERS/scripted\"} batch = 8 }\n"
+        "deadlines { slow_request = 100ms } }\n");
     client_once("unix:$DIR/x.sock", "line", "quick", "quick");
     client_once("unix:$DIR/x.sock", "line", "!slow 300", "slow");
+    client_once("unix:$DIR/y.sock", "line", "quick", "quick");
+    client_once("unix:$DIR/y.sock", "line", "!slow 300", "slow");
     log_wait("event=slow-request", "service=it", "bytes=9", "took_ms=");
-    ck_assert_uint_eq(log_count("event=slow-request"), 1);
+    log_wait("event=slow-request", "service=later", "bytes=9", "took_ms=");
+    ck_assert_uint_eq(log_count("event=slow-request"), 2);
 }
 END_TEST
 

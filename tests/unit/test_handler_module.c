@@ -121,6 +121,8 @@ START_TEST(module_asks_for_its_deadline)
     rig_forget();
     ck_assert_int_eq(rig.handler->ops->message(rig.handler, "deadline", 8, 1), HANDLER_OK);
     ck_assert_msg(rig_replied("0"), "long over");
+    ck_assert_int_eq(rig.handler->ops->message(rig.handler, "fail", 4, 1), HANDLER_TIMEOUT);
+    ck_assert_int_eq(rig.handler->ops->message(rig.handler, "fail", 4, 0), HANDLER_ERROR);
     rig_close();
 }
 END_TEST
