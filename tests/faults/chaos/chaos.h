@@ -40,6 +40,7 @@ struct chaos_service {
     bool lines;   /* framing line; else u32be */
     bool program; /* a program answers: that may fail for reasons of its own */
     bool once;    /* recycled after every request */
+    int batch;    /* messages that its program may have at a time */
 };
 
 extern const struct chaos_service services[SERVICES];

@@ -22,7 +22,8 @@ const struct chaos_service services[SERVICES] = {
      .listen = "tcp:127.0.0.1:0",
      .handler =
          "command = {\"$HANDLERS/scripted\", \"--frame\"} codec = frame batch = 8 settle = 20ms",
-     .program = true},
+     .program = true,
+     .batch = 8},
     {.name = "once",
      .listen = "unix:$DIR/once.sock",
      .handler = "builtin = echo",

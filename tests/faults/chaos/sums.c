@@ -17,7 +17,7 @@
 /* Of one service: what framed says, and what its clients say. */
 struct sums {
     long long connections, messages, replies, closed;
-    long long failed; /* ends of which each has cost the reply to one message */
+    long long failed; /* ends of which each has cost the reply to a message, or to a whole batch */
     long long cut;    /* ends that may have */
     long long started, workers;
     long long came, sent, answered; /* SENT: at most */
@@ -96,6 +96,7 @@ static void check_service(const struct chaos *chaos, const json_t *status, unsig
     long long died = (long long)ends->deaths[service];
     long long ended = (long long)ends->exits[service];
     long long lost = 2LL * OUTSTANDING_MAX * died;
+    long long batch = services[service].batch > 0 ? services[service].batch : 1;
     struct sums sums = {0};
 
     add_status(status, &sums);
@@ -104,7 +105,7 @@ static void check_service(const struct chaos *chaos, const json_t *status, unsig
     ADDS_UP(sums.connections <= sums.came);
     ADDS_UP(sums.connections >= sums.came - died);
     ADDS_UP(sums.messages - sums.replies >= sums.failed - (long long)ends->overdue[service]);
-    ADDS_UP(sums.messages - sums.replies <= sums.failed + sums.cut);
+    ADDS_UP(sums.messages - sums.replies <= batch * (sums.failed + sums.cut));
     ADDS_UP(sums.messages <= sums.sent);
     ADDS_UP(sums.replies >= sums.answered - lost);
     ADDS_UP(sums.started == ended + sums.workers);
