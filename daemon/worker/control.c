@@ -24,7 +24,7 @@
 /* An orphan that is still there this long after its drain deadline ends itself by force. */
 #define ORPHAN_GRACE_MS 1000
 
-static volatile sig_atomic_t poked;
+volatile sig_atomic_t worker_signalled;
 static volatile sig_atomic_t told_to_drain;
 static volatile sig_atomic_t in_handler;
 static timer_t repeat_timer;
@@ -49,7 +49,7 @@ static void on_signal(int number)
 
     if (number == SIGTERM)
         told_to_drain = 1;
-    poked = 1;
+    worker_signalled = 1;
     /* A handler is not to be interrupted over and over: we look when it returns. */
     if (!in_handler)
         arm(repeat_timer, REPEAT_MS, REPEAT_MS);
@@ -125,11 +125,6 @@ void worker_set_in_handler(bool in)
     in_handler = in;
 }
 
-bool worker_poked(void)
-{
-    return poked;
-}
-
 static void drain(struct worker *worker, int64_t may_accept, const char *forsaken)
 {
     TEST_POINT("drain");
@@ -193,7 +188,7 @@ void worker_attend(struct worker *worker)
     int passed;
     int got;
 
-    poked = 0;
+    worker_signalled = 0;
     arm(repeat_timer, 0, 0);
     while ((got = record_receive_with(worker->start->control_fd, &record, &passed)) > 0)
         obey(worker, &record, passed);

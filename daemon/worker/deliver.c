@@ -33,7 +33,7 @@ void worker_set_waiting(struct worker *worker)
         slot_set(worker->slot, SLOT_HANDLING, handler->owed_since_ms);
     else if (worker->untaken)
         slot_set(worker->slot, SLOT_HANDLING, worker->handled_ms);
-    else if (framed_conn_unread(&worker->conn) > 0)
+    else if (!framed_conn_drained(&worker->conn))
         slot_set(worker->slot, SLOT_RECEIVING, worker->client.frame_since_ms);
     else
         slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);

@@ -29,7 +29,7 @@ static struct limit limit_of(const struct worker *worker)
     const struct client *client = &worker->client;
     struct limit limit = {0, CLOSE_IDLE};
     bool owed = worker->untaken || worker->handler->owed > 0;
-    bool within = !worker->untaken && framed_conn_unread(&worker->conn) > 0;
+    bool within = !worker->untaken && !framed_conn_drained(&worker->conn);
 
     if (within && deadlines->frame_ms)
         tighten(&limit, client->frame_since_ms + deadlines->frame_ms, CLOSE_FRAME);
@@ -129,7 +129,7 @@ enum counter worker_receive(struct worker *worker)
     ssize_t got;
 
     /* Idle is what comes after the replies, however long they took; some take no time. */
-    if (framed_conn_unread(&worker->conn) == 0 && !worker->handler->ops->immediate)
+    if (framed_conn_drained(&worker->conn) && !worker->handler->ops->immediate)
         worker->client.heard_ms = clock_coarse_ms();
     worker_set_waiting(worker);
     do {
@@ -141,7 +141,7 @@ enum counter worker_receive(struct worker *worker)
             return worker->handler->owed > 0 ? CLOSE_STOP : CLOSE_DRAIN;
         if (worker->untaken && !worker->handler->full)
             return KEEP_SERVING;
-        if (watched || worker->draining || framed_conn_unread(&worker->conn) > 0)
+        if (watched || worker->draining || !framed_conn_drained(&worker->conn))
             got = fill_watched(worker, &timeout);
         else
             got = fill_bare(worker, &timeout);

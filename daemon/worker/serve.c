@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <sys/time.h>
 
-/* Replies of so many bytes together are put into the buffer without sending any. */
-#define QUEUED_FOR_SURE (FRAMED_CONN_OUTPUT_SIZE / 4)
-
 static enum counter reason_of_verdict(int verdict)
 {
     static const enum counter reasons[FRAMED_VERDICT_COUNT] = {
@@ -54,88 +51,6 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
     return reasons[outcome];
 }
 
-void worker_log_misfit(struct worker *worker, size_t length, int verdict)
-{
-    const struct service_config *service = worker->service;
-
-    if (!limiter_pass(&worker->misfits, 1, clock_coarse_ms()))
-        return;
-    log_warning("reply-misfit", LOG_STR("reason", framed_verdict_word(verdict)),
-                LOG_INT("connection", worker->client.id), LOG_INT("bytes", length),
-                LOG_STR("framing", framed_framing_name(service->reply_framing)),
-                LOG_INT("max_reply", service->limits.max_reply),
-                LOG_INT("suppressed", limiter_take(&worker->misfits)),
-                LOG_STR("hint", verdict == FRAMED_OVERSIZE
-                                    ? "a framing, or a max_reply, that holds such a reply"
-                                    : "a reply_framing that can hold these bytes"));
-}
-
-/* The handler goes on after a wait for the client, with all its time. */
-static void resume(struct worker *worker)
-{
-    uint64_t now = clock_ms_of(clock_ns());
-
-    worker->client.heard_ms = now;
-    slot_set(worker->slot, SLOT_HANDLING, now > worker->begun_ms ? now : worker->begun_ms);
-}
-
-/* The client's time is not the handler's. */
-int worker_reply(void *context, const void *data, size_t length)
-{
-    struct worker *worker = context;
-    bool may_wait = framed_conn_queued(&worker->conn) + length > QUEUED_FOR_SURE;
-    int result;
-
-    if (may_wait)
-        slot_set(worker->slot, SLOT_WRITING, clock_coarse_ms());
-    result = framed_conn_put(&worker->conn, data, length);
-    if (result == 0)
-        worker->counters.value[COUNTER_REPLIES]++;
-    else
-        worker->reply_error = result;
-    if (result > 0)
-        worker_log_misfit(worker, length, result);
-    if (may_wait || worker->handler->ops->pump)
-        resume(worker);
-    return result;
-}
-
-/* Mostly the socket takes all of it, and no time has passed. */
-static int send_queued(struct worker *worker)
-{
-    int result = framed_conn_push(&worker->conn);
-
-    if (result != -EAGAIN)
-        return result;
-    slot_set(worker->slot, SLOT_WRITING, clock_ms());
-    result = framed_conn_flush(&worker->conn);
-    worker->client.heard_ms = clock_coarse_ms();
-    return result;
-}
-
-int worker_flush(void *context)
-{
-    struct worker *worker = context;
-    int result;
-
-    if (framed_conn_queued(&worker->conn) == 0)
-        return 0;
-    result = send_queued(worker);
-    if (result < 0)
-        worker->reply_error = result;
-    resume(worker);
-    return result;
-}
-
-enum counter worker_send(struct worker *worker)
-{
-    int result = send_queued(worker);
-
-    if (result == 0)
-        return KEEP_SERVING;
-    return result == -ETIMEDOUT ? CLOSE_WRITE : CLOSE_RESET;
-}
-
 static void log_message(const struct worker *worker, const struct framed_message *message)
 {
     log_info("message", LOG_INT("connection", worker->client.id),
@@ -165,31 +80,42 @@ static enum counter hand_over(struct worker *worker, const struct framed_message
                                                                message->length, deadline_ms));
 }
 
-static enum counter handle(struct worker *worker, const struct framed_message *message)
+/* All that is not a plain message. */
+static __attribute__((noinline)) enum counter handle_other(struct worker *worker,
+                                                           const struct framed_message *message)
 {
     struct handler *handler = worker->handler;
+    uint64_t replies = worker->counters.value[COUNTER_REPLIES];
     enum counter reason;
+
+    if (worker->service->log_messages)
+        log_message(worker, message);
+    if (handler->ops->immediate)
+        reason = worker_settle(
+            worker, handler->ops->message(handler, message->data, message->length, 0), replies);
+    else if (handler->ops->pump)
+        reason = hand_over(worker, message);
+    else
+        reason = worker_handle_timed(worker, message);
+    return reason == KEEP_SERVING && worker->one_reply ? CLOSE_REPLIED : reason;
+}
+
+static inline enum counter handle(struct worker *worker, const struct framed_message *message)
+{
+    struct handler *handler = worker->handler;
+    uint64_t replies = worker->counters.value[COUNTER_REPLIES];
+    enum handler_outcome outcome;
 
     TEST_POINT("handle");
     worker->reply_error = 0;
     worker->client.messages++;
     worker->counters.value[COUNTER_MESSAGES]++;
-    if (worker->service->log_messages)
-        log_message(worker, message);
-    if (handler->ops->immediate) {
-        uint64_t replies = worker->counters.value[COUNTER_REPLIES];
-        enum handler_outcome outcome =
-            handler->ops->message(handler, message->data, message->length, 0);
-
-        if (outcome == HANDLER_OK && worker->reply_error == 0 && !worker->one_reply)
-            return KEEP_SERVING;
-        reason = worker_settle(worker, outcome, replies);
-    } else if (handler->ops->pump) {
-        reason = hand_over(worker, message);
-    } else {
-        reason = worker_handle_timed(worker, message);
-    }
-    return reason == KEEP_SERVING && worker->one_reply ? CLOSE_REPLIED : reason;
+    if (!worker->plain)
+        return handle_other(worker, message);
+    outcome = handler->ops->message(handler, message->data, message->length, 0);
+    if (outcome == HANDLER_OK && worker->reply_error == 0)
+        return KEEP_SERVING;
+    return worker_settle(worker, outcome, replies);
 }
 
 /* Told once for each message, however many bytes of it are still to come. */
@@ -211,14 +137,23 @@ static int next_message(struct worker *worker, struct framed_message *message)
     return verdict;
 }
 
-/* Handles every whole message in the buffer; *VERDICT: why there is no further one. */
+/* Handles every whole message in the buffer; *VERDICT: why there is no further one, FRAMED_OK where
+ * the handler takes no more. */
 static enum counter handle_all(struct worker *worker, int *verdict)
 {
     struct framed_message message;
 
-    while (!worker->handler->full && (*verdict = next_message(worker, &message)) == FRAMED_OK) {
-        enum counter reason = handle(worker, &message);
+    *verdict = FRAMED_OK;
+    while (!worker->handler->full) {
+        enum counter reason;
 
+        if (framed_conn_drained(&worker->conn))
+            *verdict = FRAMED_NEED_MORE;
+        else
+            *verdict = next_message(worker, &message);
+        if (*verdict != FRAMED_OK)
+            return KEEP_SERVING;
+        reason = handle(worker, &message);
         if (reason != KEEP_SERVING)
             return reason;
         if (worker_poked()) {
@@ -234,8 +169,8 @@ static enum counter handle_all(struct worker *worker, int *verdict)
 static enum counter answer(struct worker *worker)
 {
     uint64_t before = worker->client.messages;
-    bool fresh = framed_conn_unread(&worker->conn) > 0 && worker->client.frame_since_ms == 0;
-    int verdict = FRAMED_OK;
+    bool fresh = !framed_conn_drained(&worker->conn) && worker->client.frame_since_ms == 0;
+    int verdict;
     enum counter reason = handle_all(worker, &verdict);
 
     worker_rest(worker);
@@ -245,7 +180,7 @@ static enum counter answer(struct worker *worker)
     if (verdict != FRAMED_NEED_MORE && !worker->untaken)
         return reason_of_verdict(verdict);
     /* The clock is read only when a message has begun and is not whole. */
-    if (framed_conn_unread(&worker->conn) == 0 || worker->untaken)
+    if (framed_conn_drained(&worker->conn) || worker->untaken)
         worker->client.frame_since_ms = 0;
     else if (fresh || worker->client.messages != before)
         worker->client.frame_since_ms = clock_ms();
@@ -331,13 +266,14 @@ static int open_handler(struct worker *worker)
 }
 
 /* A client has just connected: its socket takes the few bytes at once. */
-static int greet(struct worker *worker)
+static enum counter greet(struct worker *worker)
 {
     size_t length;
     const uint8_t *greeting = framed_framing_greeting(worker->service->framing, &length);
-    int result = length > 0 ? framed_conn_put_raw(&worker->conn, greeting, length) : 0;
 
-    return result < 0 ? result : send_queued(worker);
+    if (length > 0 && framed_conn_put_raw(&worker->conn, greeting, length) < 0)
+        return CLOSE_RESET;
+    return worker_send(worker);
 }
 
 static enum counter serve_messages(struct worker *worker)
@@ -353,9 +289,13 @@ static enum counter serve_messages(struct worker *worker)
     worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
     if (worker->one_reply)
         worker_arm(worker, true);
+    worker->plain =
+        worker->handler->ops->immediate && !worker->one_reply && !worker->service->log_messages;
     if (open_handler(worker) < 0)
         return reason;
-    reason = greet(worker) < 0 ? CLOSE_RESET : serve(worker);
+    reason = greet(worker);
+    if (reason == KEEP_SERVING)
+        reason = serve(worker);
     if (worker->handler->ops->close) {
         slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
         worker->handler->ops->close(worker->handler);

@@ -19,6 +19,7 @@
 #include <framed/address.h>
 #include <framed/conn.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -71,6 +72,7 @@ struct worker {
     struct limiter faults;  /* of the handler, that the master is told */
     bool untaken;           /* messages may wait in the buffer: the handler is full */
     bool one_reply;         /* the connection ends with it */
+    bool plain;             /* of a message the handler is told, and nobody else */
     int reply_error;        /* of the message in hand: as of framed_conn_put() */
     uint64_t handled_ms;    /* when the replies that wait began to wait */
     struct pace pace;       /* of timed messages */
@@ -93,19 +95,20 @@ void worker_serve(struct worker *worker);
 uint64_t worker_replies(const struct worker *worker);
 /* Publishes the counters; when the master is reading them just now, the next time. */
 void worker_publish(struct worker *worker);
-/* The host's reply call for handlers. */
-int worker_reply(void *context, const void *data, size_t length);
-int worker_flush(void *context);
-/* A reply of LENGTH bytes does not fit, as VERDICT says. */
-void worker_log_misfit(struct worker *worker, size_t length, int verdict);
 
 /* Why the client is to be closed after OUTCOME, or KEEP_SERVING. */
 enum counter worker_reason(const struct worker *worker, enum handler_outcome outcome);
 /* A message of LENGTH bytes was TOOK_MS in the handler: tells when that is long. */
 void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_ms);
 
-/* Sends the replies that wait. KEEP_SERVING, or why the client is to be closed. */
+/* reply.c: the host's calls for handlers, */
+int worker_reply(void *context, const void *data, size_t length);
+int worker_flush(void *context);
+/* and the worker's own: sends the replies that wait. KEEP_SERVING, or why the client is to be
+ * closed. */
 enum counter worker_send(struct worker *worker);
+/* A reply of LENGTH bytes does not fit, as VERDICT says. */
+void worker_log_misfit(struct worker *worker, size_t length, int verdict);
 
 /* timed.c: messages with a clock beside them. KEEP_SERVING, or why the client is to be closed. */
 enum counter worker_handle_timed(struct worker *worker, const struct framed_message *message);
@@ -170,7 +173,11 @@ int worker_control_init(struct worker *worker);
 /* Around calls that may block elsewhere than in the worker's own waits. */
 void worker_set_in_handler(bool in);
 /* True when a signal asks for worker_attend(). */
-bool worker_poked(void);
+extern volatile sig_atomic_t worker_signalled;
+static inline bool worker_poked(void)
+{
+    return worker_signalled;
+}
 /* Reads what the master has to say, or that it is gone. */
 void worker_attend(struct worker *worker);
 /* Tells the master; TEXT may be NULL. 0, or -EAGAIN: it has not read for long. */

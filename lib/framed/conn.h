@@ -131,6 +131,13 @@ ssize_t framed_conn_fill(struct framed_conn *conn, int flags);
  * FRAMED_NEED_MORE is a message's start. */
 size_t framed_conn_unread(const struct framed_conn *conn);
 
+/* Whether there are none of these: asked behind each message, so that the last of them needs no
+ * call to find that no further one has begun. */
+static inline bool framed_conn_drained(const struct framed_conn *conn)
+{
+    return conn->input.start == conn->input.end;
+}
+
 /*
  * Queues PAYLOAD (LENGTH bytes) as one message, in as many frames as it takes. Small ones are
  * copied and wait for the flush; large ones are sent at once, together with what waits, without
