@@ -12,15 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bytes to receive at a time, at least, and to send at a time, at most (or one message). */
+/* Bytes to receive at a time, at least. */
 #define RECEIVE_SIZE ((size_t)64 * 1024)
-#define SEND_SIZE ((size_t)64 * 1024)
 /* A lone lane looks up from recv(2) so often. */
 static const struct timeval lone_wait = {.tv_usec = 50000};
 /* Messages of this size are sent from where they lie, and received where they stay. */
 #define LARGE_SIZE ((size_t)16 * 1024)
 
-static void watch(const struct lanes *lanes, const struct lane *lane, int operation, bool writing)
+void lane_watch(const struct lanes *lanes, const struct lane *lane, int operation, bool writing)
 {
     struct epoll_event event = {.events = writing ? EPOLLIN | EPOLLOUT : EPOLLIN,
                                 .data.u32 = lane->number};
@@ -28,15 +27,14 @@ static void watch(const struct lanes *lanes, const struct lane *lane, int operat
     epoll_ctl(lanes->epoll_fd, operation, lane->fd, &event);
 }
 
-/* What is owed has come to nothing. */
-static void lane_close(struct lanes *lanes, struct lane *lane)
+void lane_close(struct lanes *lanes, struct lane *lane)
 {
     lanes->owed -= lane_owed(lane);
     if (lane->fd >= 0)
         close(lane->fd);
     lane->fd = -1;
     lane->state = LANE_CLOSED;
-    lane->writing = false;
+    lane->writing = lane->large = false;
     lane->settled = lane->sent;
     buffer_clear(&lane->in);
     buffer_clear(&lane->out);
@@ -76,7 +74,7 @@ static void begin(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
 void lane_adopt(struct lanes *lanes, struct lane *lane, int fd, uint64_t now_ns)
 {
     lane->fd = fd;
-    watch(lanes, lane, EPOLL_CTL_ADD, false);
+    lane_watch(lanes, lane, EPOLL_CTL_ADD, false);
     begin(lanes, lane, now_ns);
 }
 
@@ -104,7 +102,7 @@ void lane_open(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
         lane_adopt(lanes, lane, lane->fd, now_ns);
     } else if (errno == EINPROGRESS) {
         lane->state = LANE_CONNECTING;
-        watch(lanes, lane, EPOLL_CTL_ADD, true);
+        lane_watch(lanes, lane, EPOLL_CTL_ADD, true);
     } else if (errno == EAGAIN) {
         lane_close(lanes, lane); /* the queue of a Unix socket is full: later */
     } else {
@@ -122,120 +120,8 @@ static void connected(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
         refuse(lanes, lane, error);
         return;
     }
-    watch(lanes, lane, EPOLL_CTL_MOD, false);
+    lane_watch(lanes, lane, EPOLL_CTL_MOD, false);
     begin(lanes, lane, now_ns);
-}
-
-/* What is sent ends with the stream where the framing wants that. */
-static void sent_all(const struct lanes *lanes, const struct lane *lane)
-{
-    if (framed_framing_ends_stream(lanes->plan->framing))
-        shutdown(lane->fd, SHUT_WR);
-}
-
-/* The socket has taken all that there was, or the rest waits in the lane. */
-static void sent_now(struct lanes *lanes, struct lane *lane)
-{
-    bool waits = lane->out.length > 0;
-
-    if (waits != lane->writing)
-        watch(lanes, lane, EPOLL_CTL_MOD, waits);
-    lane->writing = waits;
-    if (!waits)
-        sent_all(lanes, lane);
-}
-
-/* Sends PARTS of SIZE bytes together: how many are gone. */
-static size_t send_parts(const struct lane *lane, struct iovec *parts, size_t count, size_t size)
-{
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-    ssize_t sent = sendmsg(lane->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    if (sent >= 0)
-        return (size_t)sent;
-    /* Why the server has closed may still be to be read: give_up() comes with that. */
-    return errno == EAGAIN || errno == EINTR ? 0 : size;
-}
-
-/* Sends OUT; what the socket does not take now waits in the lane. */
-static void put(struct lanes *lanes, struct lane *lane, struct buffer *out)
-{
-    struct iovec all = {.iov_base = buffer_bytes(out), .iov_len = out->length};
-
-    buffer_take(out, send_parts(lane, &all, 1, out->length));
-    if (out != &lane->out)
-        buffer_append(&lane->out, buffer_bytes(out), out->length);
-    sent_now(lanes, lane);
-}
-
-/* Sends the next message from where it lies; only what the socket does not take now is copied.
- * Whether it could be done so. */
-static bool put_large(struct lanes *lanes, struct lane *lane)
-{
-    struct framed_envelope envelope;
-    const uint8_t *payload;
-    size_t length, gone;
-    int verdict = text_encode(&lanes->text, lane->number, lane->sent, lane->sent == lane->first,
-                              &envelope, &payload, &length);
-    struct iovec parts[] = {
-        {.iov_base = envelope.head, .iov_len = envelope.head_length},
-        {.iov_base = lanes->text.payload, .iov_len = length},
-        {.iov_base = envelope.tail, .iov_len = envelope.tail_length},
-    };
-
-    if (verdict != FRAMED_OK || envelope.taken != length || length < LARGE_SIZE)
-        return false;
-    gone = send_parts(lane, parts, 3, SIZE_MAX);
-    for (size_t i = 0; i < 3; i++) {
-        size_t part = gone < parts[i].iov_len ? gone : parts[i].iov_len;
-
-        buffer_append(&lane->out, (const uint8_t *)parts[i].iov_base + part,
-                      parts[i].iov_len - part);
-        gone -= part;
-    }
-    sent_now(lanes, lane);
-    return true;
-}
-
-/* The next message is on its way. */
-static void count_sent(struct lanes *lanes, struct lane *lane, uint64_t begun_ns)
-{
-    lanes->allowed--;
-    lane->begun_ns[lane->sent & lanes->ring_mask] = begun_ns;
-    lane->sent++;
-    lanes->owed++;
-}
-
-uint64_t lane_send(struct lanes *lanes, struct lane *lane, uint64_t count, uint64_t begun_ns,
-                   uint64_t now_ns)
-{
-    struct buffer *out = &lanes->out;
-    uint64_t begun = 0;
-
-    buffer_clear(out);
-    if (lane_owed(lane) == 0)
-        lane->heard_ns = now_ns;
-    if (lanes->plan->size_max >= LARGE_SIZE && count > 0 && lane_has_room(lanes, lane) &&
-        put_large(lanes, lane)) {
-        count_sent(lanes, lane, begun_ns);
-        return 1;
-    }
-    while (begun < count && lane_has_room(lanes, lane) && out->length < SEND_SIZE) {
-        int verdict =
-            text_append(&lanes->text, lane->number, lane->sent, lane->sent == lane->first, out);
-
-        count_sent(lanes, lane, begun_ns);
-        begun++;
-        if (verdict != FRAMED_OK) { /* plan_init() has tried one: this is not usual */
-            tally_fault(&lanes->tally, &lanes->tally.wrong, 1, "a message cannot be sent: %s",
-                        framed_verdict_word(verdict));
-            lane_close(lanes, lane);
-            return begun;
-        }
-    }
-    if (begun > 0)
-        put(lanes, lane, out);
-    return begun;
 }
 
 void lane_writable(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
@@ -243,7 +129,7 @@ void lane_writable(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
     if (lane->state == LANE_CONNECTING)
         connected(lanes, lane, now_ns);
     else if (lane->writing)
-        put(lanes, lane, &lane->out);
+        lane_flush(lanes, lane);
 }
 
 /* Whether the next LENGTH bytes of a reply, the LAST of it or not, are those of the message. */
@@ -279,6 +165,7 @@ static bool take(struct lanes *lanes, struct lane *lane, const struct framed_fra
                  int verdict, struct buffer *in, uint64_t now_ns)
 {
     const uint8_t *payload = buffer_bytes(in) + frame->payload;
+    size_t length = lane->verified + frame->length; /* with the fragments before */
     bool last = verdict == FRAMED_OK;
 
     if (lane_owed(lane) == 0) {
@@ -294,7 +181,7 @@ static bool take(struct lanes *lanes, struct lane *lane, const struct framed_fra
         return false;
     }
     if (last)
-        settle(lanes, lane, frame->length, now_ns);
+        settle(lanes, lane, length, now_ns);
     return true;
 }
 
@@ -341,14 +228,13 @@ static bool greeted(struct lane *lane, struct buffer *in)
 
 uint64_t lane_readable(struct lanes *lanes, struct lane *lane)
 {
-    bool keeps = lane->in.length > 0 || lanes->plan->size_max >= LARGE_SIZE;
+    bool keeps = lane->in.length > 0 || lanes->plan->size_max >= LANE_LARGE;
     struct buffer *in = keeps ? &lane->in : &lanes->in;
-    size_t room = RECEIVE_SIZE, need;
+    size_t whole = lanes->plan->size_max + FRAMED_HEAD_MAX + FRAMED_TAIL_MAX;
+    size_t room = whole > RECEIVE_SIZE ? whole : RECEIVE_SIZE, need;
     uint64_t now_ns;
     ssize_t got;
 
-    if (keeps && lanes->plan->size_max > room)
-        room = lanes->plan->size_max + FRAMED_HEAD_MAX + FRAMED_TAIL_MAX;
     if (!keeps)
         buffer_clear(in);
     got = recv(lane->fd, buffer_reserve(in, room), room, lanes->lone ? 0 : MSG_DONTWAIT);

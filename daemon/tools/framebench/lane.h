@@ -1,6 +1,7 @@
 /*
  * A lane: a place for one connection, with its messages under way. It sends and receives without
  * waiting; load.c tells it when. After a fault it connects anew, and goes on with the next message.
+ * lane_send.c has the sending half, lane.c the rest.
  */
 #ifndef FRAMED_TOOLS_FRAMEBENCH_LANE_H
 #define FRAMED_TOOLS_FRAMEBENCH_LANE_H
@@ -16,6 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Messages of this size are sent from where they lie, and received where they stay. */
+#define LANE_LARGE ((size_t)16 * 1024)
+
 enum lane_state {
     LANE_CLOSED,     /* to be opened */
     LANE_CONNECTING, /* writable when it is done */
@@ -27,8 +31,10 @@ struct lane {
     enum lane_state state;
     uint32_t number;
     bool writing;       /* bytes wait for room in the socket */
+    bool large;         /* they are the rest of a large message; otherwise they are in out */
     bool waits;         /* its next message is due, and there is no room for it */
     bool rests;         /* the last connection came to a bad end: not at once again */
+    size_t gone;        /* bytes of a large message that the socket has taken */
     size_t greeting;    /* bytes that the server still has to say before the first reply */
     size_t verified;    /* bytes of a reply that comes in fragments */
     uint64_t sent;      /* messages, on all its connections; those that were given up included */
@@ -39,8 +45,9 @@ struct lane {
     uint64_t due_ns;    /* when the next message is to be sent, in an open loop */
     uint64_t *begun_ns; /* of message N at N & ring_mask: when it was sent, or was due */
     struct framed_decoder decoder;
-    struct buffer in;  /* the beginning of a reply */
-    struct buffer out; /* what the socket has not yet taken */
+    struct framed_envelope envelope; /* of a large message */
+    struct buffer in;                /* the beginning of a reply */
+    struct buffer out;               /* what the socket has not yet taken */
 };
 
 /* What all lanes share. */
@@ -84,6 +91,9 @@ void lane_adopt(struct lanes *lanes, struct lane *lane, int fd, uint64_t now_ns)
 uint64_t lane_send(struct lanes *lanes, struct lane *lane, uint64_t count, uint64_t begun_ns,
                    uint64_t now_ns);
 
+/* Sends what waits for room in its socket. */
+void lane_flush(struct lanes *lanes, struct lane *lane);
+
 /* Its socket is writable. */
 void lane_writable(struct lanes *lanes, struct lane *lane, uint64_t now_ns);
 
@@ -92,6 +102,12 @@ uint64_t lane_readable(struct lanes *lanes, struct lane *lane);
 
 /* At NOW_NS: gives up a connection, or what is owed on it, that has taken too long. */
 void lane_check(struct lanes *lanes, struct lane *lane, uint64_t now_ns);
+
+/* Gives up the connection: what is owed on it has come to nothing. */
+void lane_close(struct lanes *lanes, struct lane *lane);
+
+/* What epoll tells of its socket: as OPERATION, whether it is WRITING. */
+void lane_watch(const struct lanes *lanes, const struct lane *lane, int operation, bool writing);
 
 void lane_deinit(struct lane *lane);
 
