@@ -91,14 +91,16 @@ class Server(servers.Server):
 
 
 def start(found, kit, workload, cpu):
-    """Each that can be built and runs, by its name; and why the others do not."""
+    """Each that can be built and runs, by its name; and why the other peers do not."""
     running, missing = {}, {}
     try:
         for name, recipe in found.items():
             try:
                 running[name] = Loop(cpu) if recipe is servers.LOOP else \
                     Server(name, recipe, kit, workload.transport, cpu if workload.pinned else None)
-            except servers.Missing as reason:
+            except (servers.Missing, RuntimeError, subprocess.CalledProcessError) as reason:
+                if recipe.kind != 'peer':
+                    raise
                 missing[name] = str(reason)
     except BaseException:
         stop(running)

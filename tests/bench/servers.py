@@ -251,7 +251,8 @@ class Server:
         if told:
             self.wait_for(port)
             return
-        line = self.process.stdout.readline().strip()
+        with self.process.stdout as out:  # it prints nothing else
+            line = out.readline().strip()
         self.address = f'tcp:127.0.0.1:{line}' if line.isdigit() else line
         if not self.address.startswith(f'{transport}:'):
             self.stop()
