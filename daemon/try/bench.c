@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "try/samples.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +17,7 @@
 #define IDLE_GLANCES 10
 /* After a reply, for another. */
 #define REST_MS 60U
-/* What a program gets before it first reads, in timeouts. */
+/* What a program gets before it first reads, in timeouts, as long as it is at work. */
 #define START_TIMEOUTS 4
 
 int bench_start(struct bench *bench, const struct subject *subject, char *error, size_t size)
@@ -102,6 +104,62 @@ static enum bench_answer judge(struct bench *bench, enum handler_outcome outcome
     }
 }
 
+/* From the line of /proc/PID/stat, behind the name: its group, and its ticks of CPU time. */
+enum {
+    STAT_GROUP = 3,
+    STAT_USER = 12,
+    STAT_SYSTEM = 13,
+};
+
+static unsigned long ticks_in(pid_t group, char *line)
+{
+    char *rest = strrchr(line, ')'); /* the name may have anything in it */
+    unsigned long ticks = 0;
+    char *next;
+
+    for (int field = 0; rest && field <= STAT_SYSTEM; field++) {
+        char *word = strtok_r(field == 0 ? rest : NULL, " ", &next);
+
+        if (!word || (field == STAT_GROUP && strtol(word, NULL, 10) != group))
+            return 0;
+        if (field >= STAT_USER)
+            ticks += strtoul(word, NULL, 10);
+    }
+    return ticks;
+}
+
+/* The CPU time of all in the process group GROUP. */
+static unsigned long group_ticks(pid_t group)
+{
+    unsigned long sum = 0;
+    glob_t found;
+
+    if (glob("/proc/[0-9]*/stat", GLOB_NOSORT, NULL, &found) != 0)
+        return 0;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        FILE *stat = fopen(found.gl_pathv[i], "re");
+        char line[512];
+
+        if (stat && fgets(line, sizeof(line), stat))
+            sum += ticks_in(group, line);
+        if (stat)
+            fclose(stat);
+    }
+    globfree(&found);
+    return sum;
+}
+
+/* Whether a program that has not read yet is still starting: it has had something to do since the
+ * last time. */
+static bool is_starting(struct bench *bench)
+{
+    unsigned long ticks = group_ticks(bench->coprocess.process.pid);
+    bool busy = ticks > bench->ticks;
+
+    bench->ticks = ticks;
+    return busy;
+}
+
 /* In small pieces of time, between which it may be seen that there is nothing to wait for. */
 enum bench_answer bench_ask(struct bench *bench, const struct iovec *message,
                             struct framed_frame *reply)
@@ -119,8 +177,8 @@ enum bench_answer bench_ask(struct bench *bench, const struct iovec *message,
     coprocess_forget(coprocess);
     coprocess->answered = false;
     do {
-        if (coprocess_has_unread(coprocess) && clock_ms() < start_by)
-            until = clock_ms() + timeout_ms; /* it is still starting */
+        if (coprocess_has_unread(coprocess) && clock_ms() < start_by && is_starting(bench))
+            until = clock_ms() + timeout_ms;
         coprocess->reason = NULL;
         request.deadline_ms = clock_ms() + GLANCE_MS;
         outcome = coprocess_ask(coprocess, &request, reply);

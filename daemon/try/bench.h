@@ -13,6 +13,7 @@ struct bench {
     struct codec codec;
     struct coprocess coprocess;
     uint64_t started_ms;
+    unsigned long ticks; /* of CPU time that it had used when it was last looked at */
 };
 
 /* What came of a message. */

@@ -77,14 +77,22 @@ static int print_service(const struct diagnosis *diagnosis, FILE *to)
     return 0;
 }
 
+static bool breaks_rules(const struct diagnosis *diagnosis)
+{
+    for (size_t i = 0; i < diagnosis->count; i++)
+        if (diagnosis->lines[i].section && diagnosis->lines[i].finding.verdict == VERDICT_FAIL)
+            return true;
+    return false;
+}
+
 static const char *conclusion(const struct diagnosis *diagnosis)
 {
     if (diagnosis->works)
         return "It works, so:";
+    if (breaks_rules(diagnosis))
+        return "It breaks rules of framed-record(5).";
     if (!diagnosis->answers)
         return "It does not work.";
-    if (diagnosis->subject.service.handler.codec == CODEC_RECORD)
-        return "It answers, but breaks rules of framed-record(5).";
     return "It does not work as it is. It does so:";
 }
 

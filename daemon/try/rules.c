@@ -36,7 +36,7 @@ static bool fill_window(struct session *session, char *text, size_t size)
     session_open(session);
     for (unsigned i = 0; i < window; i++)
         session_send_sample(session, i);
-    if (!session_answer(session) || session->answered != window || !session_rest(session)) {
+    if (!session_answer(session) || !session_rest(session)) {
         snprintf(text, size, "%u of %u requests at a time were answered", session->answered,
                  window);
         return false;
@@ -50,8 +50,6 @@ static bool send_and_answer(struct session *session, const void *data, size_t le
 {
     session_open(session);
     session_send(session, data, length);
-    if (!session_answer(session))
-        return false;
     session_send_sample(session, 0); /* it goes on */
     return session_answer(session);
 }
@@ -120,7 +118,7 @@ static bool future(struct session *session, char *text, size_t size)
     before = record_unwritten(session->record);
     session_send_sample(session, 0);
     output->data[output->start + before + 5] |= FUTURE_FLAG;
-    return session_answer(session) && session->answered == 1 && session_rest(session);
+    return session_answer(session) && session_rest(session);
 }
 
 static void send_some(struct session *session, unsigned count)
@@ -148,9 +146,8 @@ static bool cancel(struct session *session, char *text, size_t size)
     session->handler->ops->pump(session->handler, NULL, 0);
     session_close(session);
     session_open(session);
-    session->answered = 0;
     session_send_sample(session, 0);
-    if (!session_answer(session) || session->answered != 1 || !session_rest(session)) {
+    if (!session_answer(session) || !session_rest(session)) {
         snprintf(text, size, "the next client, or requests of the last, were not answered");
         return false;
     }
@@ -262,26 +259,70 @@ static void try_rule(const struct subject *subject, const void *what, struct fin
             explain(rule, &session, finding);
     }
     session_stop(&session, 0);
+    finding->used = session.used;
     finding->verdict = passed ? VERDICT_PASS : late || rule->one_way ? VERDICT_NOTE : VERDICT_FAIL;
 }
 
-void rules_run(struct diagnosis *diagnosis)
+/* What a handler may do and this one has not done is not judged. */
+static void add_unused(struct diagnosis *diagnosis, uint32_t used)
 {
-    struct finding *findings = apart_findings(RULE_COUNT);
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } parts[] = {
+        {WIRE_MORE, "MORE"},
+        {1U << WIRE_PUSH, "PUSH"},
+        {1U << WIRE_HANGUP, "HANGUP"},
+        {1U << WIRE_LOG, "LOG"},
+    };
+    struct finding finding = {.done = true, .verdict = VERDICT_NOTE, .text = "it did not use "};
+    bool any = false;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t length = strlen(finding.text);
+
+        if (used & parts[i].bit)
+            continue;
+        snprintf(finding.text + length, sizeof(finding.text) - length, "%s%s", any ? ", " : "",
+                 parts[i].name);
+        any = true;
+    }
+    if (any)
+        diagnosis_add(diagnosis, "not judged", "From the handler", &finding);
+}
+
+/* COUNT rules from FIRST on: whether none of them is broken. */
+static bool run(struct diagnosis *diagnosis, size_t first, size_t count, uint32_t *used)
+{
+    struct finding *findings = apart_findings(count);
     struct apart work[RULE_COUNT];
+    bool kept = findings != NULL;
 
     if (!findings)
-        return;
-    for (size_t i = 0; i < RULE_COUNT; i++)
+        return false;
+    for (size_t i = 0; i < count; i++)
         work[i] = (struct apart){.work = try_rule,
                                  .subject = &diagnosis->subject,
-                                 .what = &rules[i],
+                                 .what = &rules[first + i],
                                  .finding = &findings[i]};
-    apart_run(work, RULE_COUNT);
-    for (size_t i = 0; i < RULE_COUNT; i++) {
-        if (!findings[i].done || findings[i].verdict == VERDICT_FAIL)
-            diagnosis->works = false;
-        diagnosis_add(diagnosis, rules[i].name, rules[i].section, &findings[i]);
+    apart_run(work, count);
+    for (size_t i = 0; i < count; i++) {
+        kept = kept && findings[i].done && findings[i].verdict != VERDICT_FAIL;
+        *used |= findings[i].used;
+        diagnosis_add(diagnosis, rules[first + i].name, rules[first + i].section, &findings[i]);
     }
-    apart_release(findings, RULE_COUNT);
+    apart_release(findings, count);
+    return kept;
+}
+
+/* Where not even one message is answered as it should be, all others would fail for the same
+ * reason, one after the other. */
+void rules_run(struct diagnosis *diagnosis)
+{
+    uint32_t used = 0;
+
+    diagnosis->answers = run(diagnosis, 0, 1, &used);
+    diagnosis->works = diagnosis->answers && run(diagnosis, 1, RULE_COUNT - 1, &used);
+    if (diagnosis->answers)
+        add_unused(diagnosis, used);
 }

@@ -144,6 +144,7 @@ bool session_stop(struct session *session, unsigned grace_ms)
         return false;
     session->failed = true; /* its end is none */
     session->handler->ops->stop(session->handler, grace_ms);
+    session->used = ((const struct record_handler *)session->handler)->used;
     handler_free(session->handler);
     session->handler = NULL;
     session->record = NULL;

@@ -14,6 +14,7 @@ struct session {
     unsigned replies;              /* and pushes */
     unsigned answered;             /* requests */
     bool mixed;                    /* they were not answered in their order */
+    uint32_t used;                 /* as record_handler's, when it has been stopped */
     uint64_t newest_ns;
     double *took_us; /* room for what each request has taken; NULL: not wanted */
     size_t took_max;

@@ -37,6 +37,11 @@ static void try_end(struct bench *bench, enum sample_kind kind, struct note *not
 
     note->unread =
         !process_ended(&bench->coprocess.process, 0) && coprocess_has_unread(&bench->coprocess);
+    note->result = TRIAL_SILENT;
+    if (note->unread) {
+        snprintf(note->text, sizeof(note->text), "it does not read");
+        return;
+    }
     for (unsigned i = 1; i < ROUNDS; i++)
         bench_tell_sample(bench, (int)kind, i);
     ended = bench_close_input(bench, &replies);
@@ -47,8 +52,6 @@ static void try_end(struct bench *bench, enum sample_kind kind, struct note *not
     else if (replies > 0)
         snprintf(note->text, sizeof(note->text),
                  "it answers at the end of its input, %u replies to %d messages", replies, ROUNDS);
-    else if (note->unread)
-        snprintf(note->text, sizeof(note->text), "it does not read");
     else if (ended)
         bench_quote(bench, note->text, sizeof(note->text));
 }

@@ -164,7 +164,8 @@ static void diagnose(struct diagnosis *diagnosis)
         rules_run(diagnosis);
     else
         checks_run(diagnosis);
-    measure(diagnosis);
+    if (diagnosis->answers)
+        measure(diagnosis);
 }
 
 static int try_command(const struct try_options *options)
@@ -179,7 +180,7 @@ static int try_command(const struct try_options *options)
         fprintf(stderr, "framed: %s\n", error);
         return EXIT_FAILURE;
     }
-    if (log_open(&quiet) < 0)
+    if (log_open(&quiet) < 0 || apart_init() < 0)
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
     diagnose(&diagnosis);

@@ -72,6 +72,7 @@ struct finding {
     enum trial_result result; /* of a trial, as are the next two */
     int kind;                 /* of sample: enum sample_kind */
     uint64_t first_ms;        /* from the start to the first answer */
+    uint32_t used;            /* of records: as of struct session */
     struct speed speed;
 };
 
@@ -126,7 +127,12 @@ struct apart {
 struct finding *apart_findings(size_t count);
 void apart_release(struct finding *findings, size_t count);
 
-/* Does all of WORK, some at a time; returns when all have ended, and nothing of them is left. */
+/* Before the first of these: what the work leaves behind, and a signal to end, are dealt with. 0 or
+ * a negative errno. */
+int apart_init(void);
+
+/* Does all of WORK, some at a time; returns when all have ended, and nothing of them is left. Told
+ * to end by a signal, it ends the work, and this process. */
 void apart_run(struct apart *work, size_t count);
 
 /* In such a process: whom to kill (0: nobody) if it is told to end. */

@@ -197,6 +197,7 @@ static enum handler_outcome receive(struct record_handler *record, const struct 
     if (!record->ready &&
         (wire->type == WIRE_REPLY || wire->type == WIRE_PUSH || wire->type == WIRE_HANGUP))
         return wrong(record, "a record that may come only after READY");
+    record->used |= 1U << wire->type | (wire->flags & WIRE_MORE);
     return receivers[wire->type](record, wire);
 }
 

@@ -35,6 +35,7 @@ struct record_handler {
     uint32_t connection;          /* of the client; 0: none */
     uint32_t newest;              /* the last one that was given out */
     bool engaged;                 /* the process has had to do with the client */
+    uint32_t used;                /* bits: the types it has written, and WIRE_MORE */
     struct pairs introduction;    /* of the client: what its OPEN holds */
     enum handler_outcome verdict; /* on the client: anything but OK closes it */
     uint64_t write_by_ms;         /* it must have read something; 0: nothing waits for that */
