@@ -92,7 +92,7 @@ static pid_t start_try(const char *name, const char *const *words)
     pid_t pid;
 
     for (size_t i = 0; words[i]; i++)
-        all[2 + i] = words[i][0] == '$' ? strdup(expand(words[i])) : words[i];
+        all[2 + i] = words[i][0] == '$' ? expand(words[i]) : words[i];
     pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
