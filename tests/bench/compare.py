@@ -22,6 +22,7 @@ class Sample:
     cpu: float  # µs of the server for a message
     load_cpu: float  # percent of a CPU that framebench took
     unsent: int = 0  # messages of an open loop that were due and for which there was no room
+    latency: dict = None  # all percentiles that framebench tells
 
 
 class Failed(Exception):
@@ -83,7 +84,7 @@ class Server(servers.Server):
         messages = told['messages'] * (1 + WARM_UP / seconds)
         latency = told['latency_us']
         return Sample(told['messages_per_second'], latency['p50'], latency['p99'],
-                      used * 1e6 / messages, told['framebench_cpu_percent'], told['unsent'])
+                      used * 1e6 / messages, told['framebench_cpu_percent'], told['unsent'], latency)
 
     def warm_up(self, framebench, workload, cpu, seconds):
         """For those that compile as they go along."""

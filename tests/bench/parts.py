@@ -182,4 +182,9 @@ PARTS = {
         Workload('1 client, a connection each message', connect=True,
                  servers=('tcpserver', 'framed')),
     ]),
+    'sweep': Part({**REFERENCES, 'framed': ECHO, **PEERS}, [
+        Workload(f'{count} connection{"s" * (count > 1)}, 64 B', count, pinned=False,
+                 servers=('limit', 'framed', 'libuv', 'tokio', 'Go'))
+        for count in (1, 2, 4, 8, 16, 32, 64)
+    ]),
 }

@@ -156,6 +156,23 @@ START_TEST(large_messages_in_pieces)
 }
 END_TEST
 
+/* Of many that may be connected, nobody is who has nothing to say yet: it would hold one of two
+ * workers for a second and more. */
+START_TEST(connections_are_made_when_they_are_due)
+{
+    struct output output;
+    json_t *report;
+
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" workers { max = 2 } "
+                 "handler { builtin = echo } }\n");
+    report = BENCH(&output, "--connect", "-c", "100", "--poisson", "-r", "100", "-d", "1s",
+                   expand("unix:$DIR/x.sock"));
+    check_flawless(report, &output);
+    ck_assert_msg(latency(report, "p50") < 100e3, "%s", output.out);
+    json_decref(report);
+}
+END_TEST
+
 START_TEST(rate_is_kept)
 {
     struct output output;
@@ -366,6 +383,6 @@ START_TEST(report_for_people)
 END_TEST
 
 SUITE("framebench", all_framings_are_spoken, messages_of_many_sizes_one_after_another,
-      large_messages_in_pieces, rate_is_kept, each_fault_is_found,
-      stall_is_charged_to_all_who_would_have_waited, what_was_never_sent_is_told,
-      what_makes_no_sense_is_refused, report_for_people)
+      connections_are_made_when_they_are_due, large_messages_in_pieces, rate_is_kept,
+      each_fault_is_found, stall_is_charged_to_all_who_would_have_waited,
+      what_was_never_sent_is_told, what_makes_no_sense_is_refused, report_for_people)

@@ -50,6 +50,12 @@ static int no_memory(char *error, size_t size)
     return -ENOMEM;
 }
 
+/* A connection that has nothing to say until it is due would keep a worker from others. */
+static bool opens_when_due(const struct load *load)
+{
+    return load->plan->connects && load->plan->rate > 0;
+}
+
 /* The first connection is made with patience, and with a message if it fails. */
 static int connect_first(struct load *load, char *error, size_t size)
 {
@@ -60,6 +66,10 @@ static int connect_first(struct load *load, char *error, size_t size)
         return fd;
     endpoint->length = sizeof(endpoint->address);
     getpeername(fd, (struct sockaddr *)&endpoint->address, &endpoint->length);
+    if (opens_when_due(load)) {
+        close(fd);
+        return 0;
+    }
     load->lanes[0].opened_ns = clock_ns();
     lane_adopt(&load->shared, &load->lanes[0], fd, clock_ns());
     return 0;
@@ -152,6 +162,8 @@ static void connect_more(struct load *load, uint64_t now_ns)
 {
     unsigned open = 0;
 
+    if (opens_when_due(load))
+        load->opened = load->plan->connections;
     for (unsigned i = 0; i < load->opened; i++)
         open += load->lanes[i].state == LANE_OPEN;
     while (load->opened < load->plan->connections && load->opened - open < OPENING_MAX)
