@@ -94,7 +94,8 @@ struct process_config {
     char *directory; /* NULL: framed's */
     struct config_optional umask;
     struct config_optional nice;
-    bool pin; /* a worker and its program stay on one CPU */
+    int scheduling; /* of sched(7); SCHED_OTHER: framed's own */
+    bool pin;       /* a worker and its program stay on one CPU */
     struct config_optional resources[RESOURCE_COUNT];
 };
 

@@ -2,6 +2,7 @@
 
 #include "config/bytes.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -60,6 +61,12 @@ static const struct schema_word modes[] = {
 static const struct schema_word overloads[] = {
     {"queue", OVERLOAD_QUEUE},
     {"reject", OVERLOAD_REJECT},
+    {NULL, 0},
+};
+
+static const struct schema_word schedulings[] = {
+    {"other", SCHED_OTHER},
+    {"batch", SCHED_BATCH},
     {NULL, 0},
 };
 
@@ -247,6 +254,9 @@ static const struct schema_row rows[KEY_COUNT] = {
                    .initial = "inherit", .text = "what the handler's files are not open for"},
     [KEY_NICE] = {SECTION_PROCESS, VALUE_NICE, "nice", IN_SERVICE(process.nice),
                   .initial = "inherit", .text = "how much worker and handler give way to others"},
+    [KEY_SCHEDULING] = {SECTION_PROCESS, VALUE_WORD, "scheduling", IN_SERVICE(process.scheduling),
+                        .initial = "other", .words = schedulings,
+                        .text = "whether worker and handler interrupt what runs"},
     [KEY_PIN] = {SECTION_PROCESS, VALUE_BOOL, "pin", IN_SERVICE(process.pin), .initial = "no",
                  .text = "a worker and its program stay on one CPU"},
     RESOURCE(AS, LIMIT_SIZE, "as", "address space"),

@@ -105,6 +105,9 @@ int attributes_take(const struct service_config *service, unsigned slot, char *e
     if (result == 0 && process->nice.given &&
         setpriority(PRIO_PROCESS, 0, (int)process->nice.value) < 0)
         result = explain(-errno, "process.nice", error, size);
+    if (result == 0 && process->scheduling != SCHED_OTHER &&
+        sched_setscheduler(0, process->scheduling, &(struct sched_param){0}) < 0)
+        result = explain(-errno, "process.scheduling", error, size);
     if (result < 0)
         return result;
     if (has_program(service)) {

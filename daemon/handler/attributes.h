@@ -13,8 +13,9 @@ struct process_config;
 struct service_config;
 
 /*
- * In the worker, before it gives up its privileges: takes a CPU by SLOT, and its priority; makes
- * room for its program's limits, or takes its own. 0, or a negative errno with a message in ERROR.
+ * In the worker, before it gives up its privileges: takes a CPU by SLOT, its priority and
+ * scheduling; makes room for its program's limits, or takes its own. 0, or a negative errno with a
+ * message in ERROR.
  */
 int attributes_take(const struct service_config *service, unsigned slot, char *error, size_t size);
 

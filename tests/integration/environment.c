@@ -132,6 +132,7 @@ START_TEST(a_program_has_attributes_of_its_own)
     ck_assert_uint_eq(limit_of(worker_pid(), RLIMIT_STACK), limit_of(getpid(), RLIMIT_STACK));
     ck_assert_str_ne(directory_of(worker_pid()), expand("$DIR"));
     ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)daemon_pid()), getpriority(PRIO_PROCESS, 0));
+    ck_assert_int_eq(sched_getscheduler(worker_pid()), sched_getscheduler(0));
 }
 END_TEST
 
@@ -190,6 +191,8 @@ static const struct {
     {"process { directory = \"$DIR\" } handler { command = \"./none\" }",
      "service \"it\": handler.command: found \"./none\": there is no such file"},
     {"process { umask = 1000 } handler { command = cat }", "process.umask: found \"1000\""},
+    {"process { scheduling = fifo } handler { command = cat }",
+     "service \"it\": process.scheduling: found \"fifo\", allowed: other, batch"},
     {"environment { PATH = \"$DIR\" } handler { command = cat }",
      "handler.command: found \"cat\": it is in no folder of PATH ($DIR)"},
 };
@@ -271,8 +274,32 @@ START_TEST(a_worker_and_its_program_share_a_cpu)
 }
 END_TEST
 
+static void check_batch(pid_t pid)
+{
+    ck_assert_int_eq(sched_getscheduler(pid), SCHED_BATCH);
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)pid), 19);
+}
+
+/* Which needs no privilege, and leaves the priority alone. */
+START_TEST(a_worker_and_its_program_are_a_batch)
+{
+    const bool is_root = geteuid() == 0;
+    pid_t program;
+
+    ck_assert_int_eq(chmod(expand("$DIR"), 0777), 0);
+    daemon_run(1, "-l", "unix:$DIR/x.sock", "-F", "line", "-w", "1", "--scheduling", "batch",
+               "--nice", "19", is_root ? "--user=nobody" : "--codec=line", "--", "cat");
+    client_once("unix:$DIR/x.sock", "line", "what", "what");
+    ck_assert_uint_eq(process_children(worker_pid(), &program, 1), 1);
+    check_batch(worker_pid());
+    check_batch(program);
+    ck_assert_int_eq(sched_getscheduler(daemon_pid()), sched_getscheduler(0));
+}
+END_TEST
+
 SUITE("environment", only_what_is_named_gets_through, there_is_one_where_there_was_none,
       a_service_replaces_what_all_have, a_reload_brings_another,
       a_program_has_attributes_of_its_own, a_handler_within_the_worker_shares_them,
       a_limit_ends_the_program_only, a_relative_command_is_in_the_directory, what_cannot_be_is_told,
-      a_limit_that_is_too_high_is_told, a_worker_and_its_program_share_a_cpu)
+      a_limit_that_is_too_high_is_told, a_worker_and_its_program_share_a_cpu,
+      a_worker_and_its_program_are_a_batch)

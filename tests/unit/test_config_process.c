@@ -3,6 +3,8 @@
 
 #include "config/values.h"
 
+#include <sched.h>
+
 static void parse(enum schema_key key, const char *text, struct service_config *service,
                   char printed[64], int expected)
 {
@@ -99,14 +101,16 @@ START_TEST(all_of_it_is_written_and_read)
 {
     struct config *config;
 
-    write_file("c", "service a { listen = unix:@a handler { builtin = echo }\n"
-                    "process { directory = /tmp umask = 077 nice = -3 pin = yes }\n"
-                    "resources { as = 1GiB core = 0 cpu = 30s fsize = infinity nofile = 64\n"
-                    "    nproc = 12 stack = 8MiB } }\n");
+    write_file("c",
+               "service a { listen = unix:@a handler { builtin = echo }\n"
+               "process { directory = /tmp umask = 077 nice = -3 scheduling = batch pin = yes }\n"
+               "resources { as = 1GiB core = 0 cpu = 30s fsize = infinity nofile = 64\n"
+               "    nproc = 12 stack = 8MiB } }\n");
     config = load_good("c");
     ck_assert_str_eq(config->services[0].process.directory, "/tmp");
     ck_assert_int_eq(config->services[0].process.umask.value, 077);
     ck_assert_int_eq(config->services[0].process.nice.value, -3);
+    ck_assert_int_eq(config->services[0].process.scheduling, SCHED_BATCH);
     ck_assert(config->services[0].process.pin);
     ck_assert_int_eq(config->services[0].process.resources[RESOURCE_AS].value, 1 << 30);
     ck_assert_int_eq(config->services[0].process.resources[RESOURCE_CPU].value, 30);
