@@ -232,7 +232,7 @@ static void explain(const struct rule *rule, const struct session *session, stru
 {
     size_t length = strlen(finding->text);
 
-    if (rule->one_way)
+    if (rule->one_way && !session->ended)
         snprintf(finding->text, sizeof(finding->text), "not for reply = none: %s",
                  session->failure);
     else if (session->failure[0])
@@ -248,19 +248,19 @@ static void try_rule(const struct subject *subject, const void *what, struct fin
     struct subject own = *subject;
     struct session session;
     bool passed = false;
-    bool late = false;
+    bool fault = true;
 
     if (rule->one_way)
         own.service.handler.reply = REPLY_NONE;
     if (session_start(&session, &own, finding->text, sizeof(finding->text)) == 0) {
         passed = rule->check(&session, finding->text, sizeof(finding->text));
-        late = rule->slow && session.failure[0] == '\0';
+        fault = rule->one_way ? session.ended : !rule->slow || session.failure[0];
         if (!passed)
             explain(rule, &session, finding);
     }
     session_stop(&session, 0);
     finding->used = session.used;
-    finding->verdict = passed ? VERDICT_PASS : late || rule->one_way ? VERDICT_NOTE : VERDICT_FAIL;
+    finding->verdict = passed ? VERDICT_PASS : fault ? VERDICT_FAIL : VERDICT_NOTE;
 }
 
 /* What a handler may do and this one has not done is not judged. */

@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REST_MS 100U
+/* How the reason begins when nobody else has ended it. */
+#define ENDED "it ended"
 
 static int take_reply(void *context, const void *data, size_t length)
 {
@@ -48,8 +51,8 @@ static void change_group(void *context, pid_t group)
     stderr_log_last(&coprocess->errors, said, sizeof(said));
     session->failed = true;
     snprintf(session->failure, sizeof(session->failure), "%s%s%s",
-             coprocess->reason ? coprocess->reason : "it ended", said[0] ? "; it said: " : "",
-             said);
+             coprocess->reason ? coprocess->reason : ENDED, said[0] ? "; it said: " : "", said);
+    session->ended = strncmp(session->failure, ENDED, strlen(ENDED)) == 0;
     apart_guard(0);
 }
 

@@ -18,6 +18,7 @@ struct session {
     uint64_t newest_ns;
     double *took_us; /* room for what each request has taken; NULL: not wanted */
     size_t took_max;
+    bool ended;  /* by itself */
     bool failed; /* the process is gone, because of: */
     char failure[300];
 };

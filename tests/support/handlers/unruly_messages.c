@@ -36,6 +36,18 @@ static void start_with_push(void)
     say_ready();
 }
 
+static void start_with_reply(void)
+{
+    send_record((struct record){.type = REPLY, .connection = 1, .request = 1}, 1);
+    say_ready();
+}
+
+static void start_with_hangup(void)
+{
+    send_record((struct record){.type = HANGUP, .connection = 1}, 0);
+    say_ready();
+}
+
 static void start_failing(void)
 {
     static const char why[] = "no table";
@@ -187,6 +199,34 @@ static void be_ready_again(const struct record *message)
     answer(message);
 }
 
+static void fail_later(const struct record *message)
+{
+    (void)message;
+    start_failing();
+}
+
+/* Whatever a handler may do. */
+static void use_all(const struct record *message)
+{
+    struct record part = reply_to(message);
+
+    if (message->flags & ONEWAY)
+        return;
+    send_record((struct record){.type = LOG, .status = 6}, 0);
+    send_record((struct record){.type = PUSH, .connection = message->connection}, 1);
+    part.flags = MORE;
+    send_record(part, 1);
+    answer(message);
+    send_record((struct record){.type = HANGUP, .connection = message->connection}, 0);
+}
+
+static void die_of_one_way(const struct record *message)
+{
+    if (message->flags & ONEWAY)
+        errx(3, "and who is to have it?");
+    answer(message);
+}
+
 static void skip_empty(const struct record *message)
 {
     if (message->length > 0)
@@ -240,6 +280,8 @@ const struct fault message_faults[] = {
     {.name = "start-with-body", .start = start_with_body},
     {.name = "start-with-text", .start = start_with_text},
     {.name = "start-with-push", .start = start_with_push},
+    {.name = "start-with-reply", .start = start_with_reply},
+    {.name = "start-with-hangup", .start = start_with_hangup},
     {.name = "start-failing", .start = start_failing},
     {.name = "never-reads", .blind = true},
     {.name = "no-answer", .message = do_not_answer},
@@ -262,6 +304,9 @@ const struct fault message_faults[] = {
     {.name = "log-beyond-debug", .message = log_beyond_debug},
     {.name = "log-too-much", .message = log_too_much},
     {.name = "ready-again", .message = be_ready_again},
+    {.name = "fail-later", .message = fail_later},
+    {.name = "use-all", .message = use_all},
+    {.name = "die-of-one-way", .message = die_of_one_way},
     {.name = "skip-empty", .message = skip_empty},
     {.name = "stick-after-empty", .message = stick_after_empty},
     {.name = "die-of-large", .message = die_of_large},
