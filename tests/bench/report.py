@@ -109,7 +109,7 @@ class Race:
             if not other or 'framed' not in self.results:
                 continue
             ratio = statistics.median(self.ratios('framed', other, goal['of']))
-            reached = 'reached' if ratio >= goal['ratio'] else '**not reached**'
+            reached = special.verdict(ratio >= goal['ratio'])
             what = {'rate': 'messages a second', 'p99': '99th percentile, inverse',
                     'cpu': 'CPU a message, inverse'}[goal['of']]
             lines.append(f'Goal: {what} at least {goal["ratio"]:g} times {other}: {reached}, '

@@ -275,7 +275,7 @@ class Server:
         return sum(map(cpu_seconds_of, descendants(self.process.pid)))
 
     def private_kib(self):
-        """Memory that only its processes have, those of a pool in the mean of one."""
+        """Memory that each of its processes has for itself alone."""
         sums = []
         for pid in descendants(self.process.pid):
             lines = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
