@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define QUIET_WORKERS 2
+/* All that harm can delay is over long before the patience of a test: by default a worker that
+ * is stopped for good is left alone for half a minute. */
+#define DEADLINES "deadlines { request = 1s write = 2s drain = 3s start = 5s frame = 5s }\n"
 
 const struct chaos_service services[SERVICES] = {
     {.name = "echo", .listen = "tcp:127.0.0.1:0", .handler = "builtin = echo"},
@@ -93,9 +96,7 @@ static void add_services(struct draft *draft, struct random *random)
         add(draft, "service %s { listen = \"%s\" framing = %s handler { %s }\n", service->name,
             listens[i] ? listens[i] : service->listen, service->lines ? "line" : "u32be",
             service->handler);
-        add(draft, "limits { backlog = 2000 }\n"
-                   "deadlines { request = 1s write = 2s drain = 3s start = 5s frame = 5s }\n"
-                   "workers { ");
+        add(draft, "limits { backlog = 2000 }\n" DEADLINES "workers { ");
         if (random)
             add_pool(draft, random);
         else
@@ -109,7 +110,7 @@ static void add_services(struct draft *draft, struct random *random)
     if (random && random_percent(random, 30))
         add(draft,
             "service guest { listen = {\"unix:$DIR/guest.sock\", \"tcp:127.0.0.1:0\"}\n"
-            "handler { builtin = echo } workers { max = %u } }\n",
+            "handler { builtin = echo }\n" DEADLINES "workers { max = %u } }\n",
             random_between(random, 1, 3));
 }
 
