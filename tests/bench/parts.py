@@ -54,6 +54,12 @@ class Part:
 
 KIB, MIB = 1 << 10, 1 << 20
 ECHO = framed(POOL, '--builtin', 'echo')
+ONE_EACH = framed(POOL, '--connections', 1, '--builtin', 'echo')
+# Workers that have many clients each, which they serve in turns. The load takes a CPU, too.
+HELD = framed(1, '--connections', 1000, '--builtin', 'echo')
+HELD_BY_TWO = framed(2, '--connections', 1000, '--builtin', 'echo')
+TWO = 'framed, 2 workers'
+EACH = 'framed, one each'
 REFERENCES = {
     'limit': reference('limit.c', POOL),
     'raw': reference('raw.c', POOL),
@@ -82,6 +88,7 @@ PEERS_BY_RAW = ('raw', 'framed', 'limit', *PEERS)
 COST = (Goal('limit', 0.97),)
 LARGE = (Goal('raw', 0.95),)
 BEST = (Goal('peers', 1),)
+MANY_BY_LIMIT = ('limit', 'framed', TWO, EACH, 'naive', *PEERS)
 
 
 def serving(transport):
@@ -107,14 +114,21 @@ PARTS = {
         Workload('1 connection, 64 B, depth 64', depth=64, goals=COST, servers=PEERS_BY_LIMIT),
         Workload('1 connection, 64 KiB', size=64 * KIB, goals=LARGE, servers=PEERS_BY_RAW),
         Workload('1 connection, 1 MiB', size=MIB, goals=LARGE, servers=PEERS_BY_RAW),
+    ]),
+    # One worker that has all connections, two that share them, and one for each connection.
+    'many': Part({**REFERENCES, 'framed': HELD, TWO: HELD_BY_TWO, EACH: ONE_EACH, **PEERS}, [
         Workload('16 connections, 64 B, depth 1', 16, pinned=False, goals=BEST,
-                 servers=PEERS_BY_LIMIT),
+                 servers=MANY_BY_LIMIT),
         Workload('64 connections, 64 B, depth 1', 64, pinned=False, goals=BEST,
-                 servers=PEERS_BY_LIMIT),
+                 servers=MANY_BY_LIMIT),
         Workload('8 connections, 64 B, depth 64', 8, 64, pinned=False, goals=BEST,
-                 servers=PEERS_BY_LIMIT),
+                 servers=MANY_BY_LIMIT),
+    ]),
+    # What clients wait for while there is enough of everything.
+    'load': Part({**REFERENCES, 'framed': HELD_BY_TWO, EACH: ONE_EACH, **PEERS}, [
         Workload('16 connections, 20000/s', 16, 64, rate=20000, pinned=False,
-                 goals=(Goal('peers', 1, 'p99'), Goal('peers', 1, 'cpu')), servers=PEERS_BY_LIMIT),
+                 goals=(Goal('peers', 1, 'p99'), Goal('peers', 1, 'cpu')),
+                 servers=('limit', 'framed', EACH, 'naive', *PEERS)),
     ]),
     'connect': Part({**REFERENCES, 'framed': ECHO, **PEERS, **STARTERS}, [
         Workload('8 clients, a connection each message', 8, connect=True, pinned=False,
@@ -182,9 +196,9 @@ PARTS = {
         Workload('1 client, a connection each message', connect=True,
                  servers=('tcpserver', 'framed')),
     ]),
-    'sweep': Part({**REFERENCES, 'framed': ECHO, **PEERS}, [
+    'sweep': Part({**REFERENCES, 'framed': HELD, EACH: ONE_EACH, **PEERS}, [
         Workload(f'{count} connection{"s" * (count > 1)}, 64 B', count, pinned=False,
-                 servers=('limit', 'framed', 'libuv', 'tokio', 'Go'))
+                 servers=('limit', 'framed', EACH, 'libuv', 'tokio', 'Go'))
         for count in (1, 2, 4, 8, 16, 32, 64)
     ]),
 }

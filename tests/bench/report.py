@@ -200,7 +200,7 @@ def plot_sweep(races, folder):
 
 
 def plot_latency(races, folder):
-    race = races.get(('peers', LATENCY))
+    race = races.get(('load', LATENCY))
     if not race:
         return None
     best = sorted(race.peers(), key=lambda name: race.median(name, 'p99'))[:SHOWN]
@@ -266,6 +266,7 @@ def write(found, folder):
         if name:
             parts.append(f'![{text}](results/{name})\n')
     tables = {'idle': special.idle_table, 'queue': special.queue_table,
+              'crowd': special.crowd_table, 'silence': special.silence_table,
               'instructions': special.instructions_table}
     part = None
     for (name, workload), race in races.items():

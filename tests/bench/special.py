@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 
 import compare
-from parts import ECHO, PEERS
+from parts import EACH, ECHO, HELD, ONE_EACH, PEERS
 from servers import ROOT, BENCH, Server, Missing, call, framed
 
 WORKERS = 4
@@ -20,12 +21,14 @@ NAP_MS = 10  # as of nap.c
 LOAD = 0.8  # of what the workers can take
 CUSTOMERS = 2_000_000
 IDLE = (0, 50, 100, 200)  # connections that say nothing
+CROWD, ACTIVE = 10_000, 100  # and many of them, beside some that do
+SILENCE_S, SILENT = 60, 50
 
 # By function; what is not in here is left of the worker's own.
 STEPS = {
-    'receive': ('worker_receive', 'framed_conn_fill', 'socket_receive', 'recv'),
+    'receive': ('worker_receive', 'fill_in_turn', 'framed_conn_fill', 'socket_receive', 'recv'),
     'decode': ('framed_conn_next', 'next', 'framed_decode', 'decode_u32be'),
-    'dispatch': ('worker_serve', 'handle_other', 'echo', 'worker_rest'),
+    'dispatch': ('worker_serve_messages', 'handle_other', 'echo', 'worker_rest'),
     'encode': ('worker_reply', 'framed_conn_put', 'memcpy', 'memmove'),
     'send': ('worker_send', 'framed_conn_push', 'socket_send', 'send'),
     'accounting': ('slot_publish', 'worker_publish', 'sem_trywait', 'sem_post', 'clock_gettime',
@@ -118,15 +121,16 @@ def connect_idle(address, count):
 
 def idle(kit, _):
     """Private memory of each server's processes, at rest and with connections that say nothing; those
-    of framed's pool wait in the listen queue once each worker has one."""
+    of a pool with one for each worker wait in the listen queue once each has its own."""
     found = {}
-    for name, recipe in {'framed': ECHO, **PEERS}.items():
+    for name, recipe in {'framed': HELD, EACH: ONE_EACH, **PEERS}.items():
         try:
             server = Server(name, recipe, kit)
         except (Missing, RuntimeError, subprocess.CalledProcessError):
             continue
         try:
             totals = []
+            at_rest = server.private_kib()
             for count in IDLE:
                 clients = connect_idle(server.address, count)
                 time.sleep(0.3)  # whatever they do then, they are to have done it
@@ -135,7 +139,7 @@ def idle(kit, _):
                 for client in clients:
                     client.close()
             found[name] = {'processes': len(each), 'kib': totals,
-                           'largest_worker_kib': max(each[1:], default=each[0])}
+                           'largest_worker_kib': max(at_rest[1:], default=at_rest[0])}
         finally:
             server.stop()
     told = {'connections': IDLE, 'goal_kib': 150, 'servers': found}
@@ -144,18 +148,117 @@ def idle(kit, _):
 
 def idle_table(found):
     worker = found['servers']['framed']['largest_worker_kib']
-    lines = ['### Memory', '', f'Goal: a worker of framed has at most {found["goal_kib"]} KiB of its own: '
+    lines = ['### Memory', '', f'Goal: a worker of framed has at most {found["goal_kib"]} KiB of its own, at rest: '
              f'{verdict(worker <= found["goal_kib"])}, {worker}.', '',
-             'Private memory of all processes (KiB), with so many connections that say nothing. Of '
-             "framed's and Apache's pools, each worker has one of them, and the others wait in the "
-             'listen queue.', '',
-             f'| server | processes | {" | ".join(map(str, IDLE))} | largest worker |',
+             'Private memory of all processes (KiB), with so many connections that say nothing. Each '
+             'worker of Apache and of the pool with one for each has one of them, and the others wait in '
+             'the listen queue.', '',
+             f'| server | processes | {" | ".join(map(str, IDLE))} | largest worker at rest |',
              '|---' * (3 + len(IDLE)) + '|']
     for name, one in found['servers'].items():
         cells = [name, one['processes'], *one['kib'], one['largest_worker_kib']]
         lines.append('| ' + ' | '.join(f'{cell:,}' if isinstance(cell, int) else cell
                                        for cell in cells) + ' |')
     return '\n'.join(lines) + '\n'
+
+
+def rate(kit, address):
+    """Of those who have something to say."""
+    words = [kit.daemon / 'framebench', '--json', '--quiet', '--connections', ACTIVE, '--duration', '1s',
+             address]
+    told = json.loads(subprocess.run([str(word) for word in words], check=False, stdout=subprocess.PIPE)
+                      .stdout)
+    if any(told[fault] for fault in compare.FAULTS):
+        raise compare.Failed(told['first_fault'])
+    return told['messages_per_second']
+
+
+def crowd(kit, chosen):
+    """Messages a second with and without a crowd that says nothing, and what each of it costs: half of
+    it has room with the workers, the others are kept."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(CROWD, hard - 500)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    server = Server('framed', framed(WORKERS, '--connections', count // WORKERS // 2, '--backlog', 4096,
+                                     '--idle', 'off', '--builtin', 'echo'), kit)
+    alone, beside = [], []
+    try:
+        rate(kit, server.address)
+        before = sum(server.private_kib())
+        for _ in range(chosen.rounds):
+            alone.append(rate(kit, server.address))
+            clients = connect_idle(server.address, count)
+            beside.append(rate(kit, server.address))
+            after = sum(server.private_kib())
+            for client in clients:
+                client.close()
+    finally:
+        server.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    found = {'workers': WORKERS, 'crowd': count, 'active': ACTIVE, 'alone': alone, 'beside': beside,
+             'goal': 0.8, 'ratio': statistics.median(two / one for one, two in zip(alone, beside)),
+             'bytes_each': (after - before) * 1024 / count}
+    return found, crowd_table(found)
+
+
+def crowd_table(found):
+    ratio, each = found['ratio'], found['bytes_each']
+    return '\n'.join([
+        f'### {found["crowd"]:,} connections that say nothing, beside {found["active"]} that do', '',
+        f'Goal: with them messages a second at least {found["goal"]} times those without: '
+        f'{verdict(ratio >= found["goal"])}, {ratio:.2f}.', '',
+        f'Goal: each of them costs framed at most 2 KiB of memory: {verdict(each <= 2048)}, '
+        f'{each:.0f} bytes; the kernel has its own.', '',
+        f'| {found["workers"]} workers | messages/s | least | most |', '|---|---|---|---|',
+        *(f'| {name} | {statistics.median(found[key]):,.0f} | {min(found[key]):,.0f} | '
+          f'{max(found[key]):,.0f} |' for name, key in (('without', 'alone'), ('with', 'beside'))),
+    ]) + '\n'
+
+
+def ask(client):
+    """How long one message takes, in µs."""
+    began = time.perf_counter_ns()
+    client.sendall(b'\0\0\0\x04ping')
+    if client.recv(64) != b'\0\0\0\x04ping':
+        raise compare.Failed('no answer')
+    return (time.perf_counter_ns() - began) / 1000
+
+
+def silence(kit, _):
+    """The first message after a while, of connections that their worker holds, and that the keeper has."""
+    servers, clients = {}, {}
+    took = {'hold': [], 'keep': []}
+    try:
+        for mode in took:
+            servers[mode] = Server('framed', framed(1, '--connections', 1000, '--idle-connections', mode,
+                                                    '--idle', 'off', '--builtin', 'echo'), kit)
+            clients[mode] = connect_idle(servers[mode].address, SILENT)
+            for client in clients[mode]:
+                ask(client)
+        time.sleep(SILENCE_S)
+        for pair in zip(*clients.values()):
+            for mode, client in zip(clients, pair):
+                took[mode].append(ask(client))
+                client.close()
+    finally:
+        for server in servers.values():
+            server.stop()
+    found = {'seconds': SILENCE_S, 'goal_us': 200, 'took_us': took,
+             'more_us': statistics.median(took['keep']) - statistics.median(took['hold'])}
+    return found, silence_table(found)
+
+
+def silence_table(found):
+    more = found['more_us']
+    return '\n'.join([
+        f'### The first message after {found["seconds"]} seconds of silence', '',
+        f'Goal: where the keeper has the connection, at most {found["goal_us"]} µs more at the median: '
+        f'{verdict(more <= found["goal_us"])}, {more:.0f} µs.', '',
+        '| the connection is | median, µs | 90% within, µs |', '|---|---|---|',
+        *(f'| {name} | {statistics.median(found["took_us"][mode]):.0f} '
+          f'| {percentile(found["took_us"][mode], 90):.0f} |'
+          for name, mode in (('held by its worker', 'hold'), ('kept by the keeper', 'keep'))),
+    ]) + '\n'
 
 
 def count_instructions(kit, depth, count):
@@ -215,4 +318,4 @@ def instructions_table(found):
     return '\n'.join(lines) + '\n'
 
 
-SPECIAL = {'queue': queue, 'idle': idle, 'instructions': instructions}
+SPECIAL = {'queue': queue, 'idle': idle, 'crowd': crowd, 'silence': silence, 'instructions': instructions}
