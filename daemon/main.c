@@ -4,6 +4,7 @@
 #include "base/proctitle.h"
 #include "config/config.h"
 #include "ipc/role.h"
+#include "keeper/keeper.h"
 #include "master/handover.h"
 #include "master/master.h"
 #include "module/module.h"
@@ -20,7 +21,7 @@
 #define EXIT_USAGE 2
 
 static const struct role_table roles = {
-    .entry = {[ROLE_WORKER] = worker_main, [ROLE_USHER] = usher_main}};
+    .entry = {[ROLE_WORKER] = worker_main, [ROLE_USHER] = usher_main, [ROLE_KEEPER] = keeper_main}};
 
 static const char usage[] =
     "usage: framed -c FILE [-t]                  serve what FILE says; -t: only check it\n"

@@ -36,6 +36,9 @@ static inline uint64_t clock_coarse_ms(void)
     return clock_of_ns(CLOCK_MONOTONIC_COARSE) / 1000000U;
 }
 
+/* The coarse clock is behind the other one by less than this (Linux: 1 to 10 ms). */
+uint64_t clock_tick_ms(void);
+
 /* The earlier of two times, where 0 means never. */
 static inline uint64_t clock_earlier(uint64_t a, uint64_t b)
 {

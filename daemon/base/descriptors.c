@@ -38,3 +38,16 @@ void descriptors_restore_limit(rlim_t limit)
     now.rlim_cur = limit;
     setrlimit(RLIMIT_NOFILE, &now);
 }
+
+rlim_t descriptors_allow(rlim_t count)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    if (limit.rlim_cur >= count)
+        return limit.rlim_cur;
+    limit.rlim_cur = count < limit.rlim_max ? count : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}

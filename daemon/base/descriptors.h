@@ -17,4 +17,7 @@ int descriptors_occupy_standard(void);
 rlim_t descriptors_raise_limit(void);
 void descriptors_restore_limit(rlim_t limit);
 
+/* Raises this process's limit to COUNT, or as far as it may be. The limit. */
+rlim_t descriptors_allow(rlim_t count);
+
 #endif

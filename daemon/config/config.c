@@ -126,6 +126,42 @@ const char *config_handler_type_name(enum handler_type type)
     return handler_type_names[type];
 }
 
+uint64_t config_room(const struct service_config *service)
+{
+    const struct handler_config *handler = &service->handler;
+    bool alone = handler->type == HANDLER_COMMAND &&
+                 (handler->per_connection || handler->codec == CODEC_RECORD);
+
+    return alone ? 1 : service->workers.connections;
+}
+
+bool config_moves(const struct service_config *service)
+{
+    return service->workers.connections > 1 && !service->workers.sticky &&
+           !(service->handler.type == HANDLER_COMMAND && service->handler.per_connection);
+}
+
+char *config_speech(const struct config *config, const struct service_config *service)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    if (!to)
+        return NULL;
+    fprintf(to, "%s", service->framing_name);
+    if (service->reply_framing_name)
+        fprintf(to, " reply %s", service->reply_framing_name);
+    /* Any of them may be behind these names. */
+    for (size_t i = 0; i < config->framing_count; i++)
+        fprintf(to, " (%s = %s %s)", config->framings[i].name, config->framings[i].text,
+                config->framings[i].base ? config->framings[i].base : "");
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 const char *config_framing_shown(const struct service_config *service)
 {
     return service->handler.per_connection ? "none" : service->framing_name;

@@ -51,6 +51,13 @@ enum workers_mode {
     WORKERS_ONDEMAND
 };
 
+/* Where connections wait that have no message under way, when a worker may have several. */
+enum idle_mode {
+    IDLE_AUTO, /* with their worker while its handler is quick, else with the keeper */
+    IDLE_HOLD, /* with their worker */
+    IDLE_KEEP, /* with the keeper, if their worker serves another one */
+};
+
 /* Any bytes, also none: then DATA is NULL. */
 struct config_bytes {
     char *data;
@@ -130,6 +137,9 @@ struct workers_config {
     uint64_t spare_min;
     uint64_t spare_max;
     uint64_t idle_exit_ms; /* with ondemand */
+    uint64_t connections;  /* that one worker has at most */
+    enum idle_mode idle;
+    bool sticky;
     uint64_t max_requests;
     uint64_t max_lifetime_ms;
     uint64_t max_rss; /* bytes */
@@ -154,7 +164,9 @@ struct overload_config {
 struct limits_config {
     uint64_t max_message;
     uint64_t max_reply;
-    uint64_t backlog; /* connections that wait in the kernel */
+    uint64_t max_unread;      /* of messages that wait to be complete, in one process */
+    uint64_t max_connections; /* 0 (written `off`): no limit */
+    uint64_t backlog;         /* connections that wait in the kernel */
 };
 
 /* `deadlines { }`, in milliseconds; 0 (written `off`) is none, where the schema allows it */
@@ -218,7 +230,8 @@ struct config {
     enum log_target log_target;
     char *log_file; /* with LOG_TARGET_FILE */
     enum log_format log_format;
-    int log_level; /* a syslog level */
+    int log_level;            /* a syslog level */
+    uint64_t max_connections; /* of all services; 0 (written `off`): no limit */
     struct framing_config *framings;
     size_t framing_count;
     struct service_config *services;
@@ -301,6 +314,17 @@ const char *config_find_setting(const struct config_settings *settings, const ch
 
 /* The framing of that name, or NULL. */
 const struct framing_config *config_find_framing(const struct config *config, const char *name);
+
+/* How many connections one worker of SERVICE may have: one where they are lent to a program, or
+ * where that has many messages under way. */
+uint64_t config_room(const struct service_config *service);
+
+/* Whether connections of SERVICE can go from one worker to another. */
+bool config_moves(const struct service_config *service);
+
+/* How clients of SERVICE speak, with what stands for it in CONFIG: who could go on with its
+ * connections says the same. Allocated; NULL without memory. */
+char *config_speech(const struct config *config, const struct service_config *service);
 
 /* The framing as written, or "none" where nothing is cut. For logs and status. */
 const char *config_framing_shown(const struct service_config *service);

@@ -58,6 +58,13 @@ static const struct schema_word modes[] = {
     {NULL, 0},
 };
 
+static const struct schema_word idles[] = {
+    {"auto", IDLE_AUTO},
+    {"hold", IDLE_HOLD},
+    {"keep", IDLE_KEEP},
+    {NULL, 0},
+};
+
 static const struct schema_word overloads[] = {
     {"queue", OVERLOAD_QUEUE},
     {"reject", OVERLOAD_REJECT},
@@ -77,6 +84,7 @@ _Static_assert(sizeof(enum handler_codec) == sizeof(int), "enum handler_codec");
 _Static_assert(sizeof(enum handler_reply) == sizeof(int), "enum handler_reply");
 _Static_assert(sizeof(enum handler_unbuffer) == sizeof(int), "enum handler_unbuffer");
 _Static_assert(sizeof(enum workers_mode) == sizeof(int), "enum workers_mode");
+_Static_assert(sizeof(enum idle_mode) == sizeof(int), "enum idle_mode");
 _Static_assert(sizeof(enum overload_mode) == sizeof(int), "enum overload_mode");
 
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
@@ -111,6 +119,10 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_LOG_LEVEL] = {SECTION_GLOBAL, VALUE_WORD, "log_level", IN_CONFIG(log_level),
                        .initial = "info", .words = log_levels, .reload = RELOAD_NOW,
                        .text = "leave out what is less urgent"},
+    [KEY_ALL_CONNECTIONS] = {SECTION_GLOBAL, VALUE_COUNT, "max_connections",
+                             .option = "all_connections", IN_CONFIG(max_connections), .off = true,
+                             .initial = "off", RANGE(1, 10000000), .reload = RELOAD_NOW,
+                             .text = "the same for all services together"},
     [KEY_LISTEN] = {SECTION_SERVICE, VALUE_ADDRESSES, "listen", .letter = 'l', IN_SERVICE(listen),
                     .reload = RELOAD_LISTENERS,
                     .text = "where to listen; may be given several times"},
@@ -198,6 +210,15 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_IDLE_EXIT] = {SECTION_WORKERS, VALUE_TIME, "idle_exit", .mode = WORKERS_ONDEMAND,
                        IN_SERVICE(workers.idle_exit_ms), .initial = "10s", RANGE(1, TIME_MAX_MS),
                        .text = "a worker that is idle this long leaves"},
+    [KEY_CONNECTIONS] = {SECTION_WORKERS, VALUE_COUNT, "connections", .messages = true,
+                         IN_SERVICE(workers.connections), .initial = "100", RANGE(1, 1000000),
+                         .text = "connections that one worker has at most"},
+    [KEY_WORKERS_IDLE] = {SECTION_WORKERS, VALUE_WORD, "idle", .option = "idle_connections",
+                          .messages = true, IN_SERVICE(workers.idle), .initial = "auto",
+                          .words = idles, .text = "where connections wait between messages"},
+    [KEY_STICKY] = {SECTION_WORKERS, VALUE_BOOL, "sticky", .messages = true,
+                    IN_SERVICE(workers.sticky), .initial = "no",
+                    .text = "a connection stays with its worker"},
     [KEY_MAX_REQUESTS] = {SECTION_WORKERS, VALUE_COUNT, "max_requests",
                           IN_SERVICE(workers.max_requests), .off = true, .initial = "off",
                           RANGE(1, 1000000000), .text = "replace a worker after so many messages"},
@@ -213,6 +234,13 @@ static const struct schema_row rows[KEY_COUNT] = {
     [KEY_MAX_REPLY] = {SECTION_LIMITS, VALUE_SIZE, "max_reply", .messages = true,
                        IN_SERVICE(limits.max_reply), .initial = "16MiB",
                        RANGE(1, FRAMED_MESSAGE_LIMIT), .text = "largest reply"},
+    [KEY_MAX_UNREAD] = {SECTION_LIMITS, VALUE_SIZE, "max_unread", .messages = true,
+                        IN_SERVICE(limits.max_unread), .initial = "64MiB", RANGE(1, MIB << 20),
+                        .text = "memory of a process for unfinished messages that wait"},
+    [KEY_MAX_CONNECTIONS] = {SECTION_LIMITS, VALUE_COUNT, "max_connections", .messages = true,
+                             IN_SERVICE(limits.max_connections), .off = true, .initial = "off",
+                             RANGE(1, 10000000), .reload = RELOAD_NOW,
+                             .text = "end who is silent the longest beyond so many"},
     [KEY_BACKLOG] = {SECTION_LIMITS, VALUE_COUNT, "backlog", IN_SERVICE(limits.backlog),
                      .initial = "511", RANGE(1, 65535), .reload = RELOAD_NOW,
                      .text = "connections that wait in the kernel"},

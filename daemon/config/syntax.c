@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NAMES_SIZE 256
+#define HOMES_SIZE ((size_t)2 * SCHEMA_NAME_SIZE) /* no key has more than two */
 
 /* The names that may stand in a section, one after the other; NULL after the last. */
 static const char *nth_name(enum schema_section section, size_t n)
@@ -39,31 +40,40 @@ static enum schema_section section_named(const char *name)
     return SECTION_GLOBAL;
 }
 
-/* Right name, wrong place: the section where NAME is known, or NULL. */
-static const char *home_of(const char *name)
+static bool is_known_in(enum schema_section section, const char *name)
 {
-    for (int section = SECTION_GLOBAL; section < SECTION_COUNT; section++) {
-        const char *known;
+    const char *known;
 
-        for (size_t n = 0; (known = nth_name((enum schema_section)section, n)); n++)
-            if (strcmp(known, name) == 0)
-                return section == SECTION_GLOBAL
-                           ? "the top level"
-                           : schema_section_name((enum schema_section)section);
-    }
-    return NULL;
+    for (size_t n = 0; (known = nth_name(section, n)); n++)
+        if (strcmp(known, name) == 0)
+            return true;
+    return false;
+}
+
+/* Right name, wrong place: the sections where NAME is known, "workers or deadlines". */
+static void find_homes(const char *name, char homes[HOMES_SIZE])
+{
+    size_t used = 0;
+
+    homes[0] = '\0';
+    for (int section = SECTION_GLOBAL; section < SECTION_COUNT; section++)
+        if (is_known_in((enum schema_section)section, name))
+            used += (size_t)snprintf(
+                homes + used, HOMES_SIZE - used, "%s%s", used > 0 ? " or " : "",
+                section == SECTION_GLOBAL ? "the top level"
+                                          : schema_section_name((enum schema_section)section));
 }
 
 void syntax_report_unknown(struct report *report, const struct place *place, const char *section,
                            const char *name)
 {
     enum schema_section where = section_named(section);
-    const char *home = home_of(name);
     const char *known;
     struct framed_nearest nearest;
     char quoted[REPORT_QUOTED_SIZE];
     char all[NAMES_SIZE] = "";
-    char hint[SCHEMA_NAME_SIZE * 2] = "";
+    char homes[HOMES_SIZE];
+    char hint[HOMES_SIZE + SCHEMA_NAME_SIZE] = "";
     size_t used = 0;
 
     if (schema_settings(section)) {
@@ -71,13 +81,14 @@ void syntax_report_unknown(struct report *report, const struct place *place, con
                    report_quote(name, quoted), SETTINGS_ALLOWED);
         return;
     }
+    find_homes(name, homes);
     framed_nearest_init(&nearest, name);
     for (size_t n = 0; (known = nth_name(where, n)); n++) {
         framed_nearest_consider(&nearest, known);
         used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", n > 0 ? ", " : "", known);
     }
-    if (home)
-        snprintf(hint, sizeof(hint), "; its place is %s;", home);
+    if (homes[0] != '\0')
+        snprintf(hint, sizeof(hint), "; its place is %s;", homes);
     else if (nearest.best)
         snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", nearest.best);
     report_add(report, place, "unknown key \"%s\" %s%s%s allowed: %s", report_quote(name, quoted),

@@ -145,6 +145,16 @@ static void begin_next(struct batch *batch, struct request *request)
     request->deadline_ms = request_ms ? batch->since_ns / 1000000 + request_ms : 0;
 }
 
+static enum coprocess_sight wait_and_look(struct coprocess *coprocess,
+                                          const struct request *request, bool writing,
+                                          uint64_t at_most_ns)
+{
+    enum coprocess_sight sight =
+        coprocess_wait(coprocess, writing, request->deadline_ms, at_most_ns);
+
+    return sight == COPROCESS_QUIET ? coprocess_look(coprocess) : sight;
+}
+
 /* A program that shares our CPU answers all that it was sent while we yield it; one that takes its
  * time must not keep the client from what it has answered so far. */
 static enum coprocess_sight await(struct batch *batch, const struct request *request, bool writing)
@@ -160,8 +170,12 @@ static enum coprocess_sight await(struct batch *batch, const struct request *req
         return sight;
     if (batch->verdict == HANDLER_OK && host->flush && host->flush(host->context) < 0)
         batch->verdict = HANDLER_IO;
-    sight = coprocess_wait(coprocess, writing, request->deadline_ms, UINT64_MAX);
-    return sight == COPROCESS_QUIET ? coprocess_look(coprocess) : sight;
+    sight = wait_and_look(coprocess, request, writing, COPROCESS_PATIENCE_NS);
+    if (sight != COPROCESS_QUIET)
+        return sight;
+    if (host->waits)
+        host->waits(host->context);
+    return wait_and_look(coprocess, request, writing, UINT64_MAX);
 }
 
 static enum handler_outcome exchange(struct batch *batch, struct request *request)
@@ -236,7 +250,7 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     struct batch *batch = (struct batch *)handler;
     struct framed_envelope envelope;
 
-    if (batch->command.other_client)
+    if (handler->other_client)
         return ask_alone(batch, data, length, deadline_ms);
     if (framed_encode(batch->command.codec.request, data, length, false, &envelope) != FRAMED_OK)
         return refuse(batch, length);
@@ -310,7 +324,6 @@ const struct handler_ops handler_batch = {
     .probes = true,
     .size = sizeof(struct batch),
     .start = start,
-    .open = command_open,
     .close = close_client,
     .message = message,
     .pump = pump,

@@ -41,9 +41,9 @@ static enum coprocess_sight look(struct command *command)
 enum handler_outcome command_prepare(struct command *command, struct request *request)
 {
     struct coprocess *coprocess = &command->program.coprocess;
-    bool other_client = command->other_client;
+    bool other_client = command->base.other_client;
 
-    command->other_client = false;
+    command->base.other_client = false;
     if (program_runs(&command->program)) {
         enum coprocess_sight sight = look(command);
 
@@ -113,13 +113,6 @@ enum handler_outcome command_message(struct handler *handler, const void *data, 
     return one_way ? HANDLER_OK : deliver(command, &reply);
 }
 
-int command_open(struct handler *handler, const struct framed_peer *peer)
-{
-    (void)peer;
-    ((struct command *)handler)->other_client = true;
-    return 0;
-}
-
 void command_close(struct handler *handler)
 {
     coprocess_trim(&((struct command *)handler)->program.coprocess);
@@ -182,7 +175,6 @@ const struct handler_ops handler_command = {
     .probes = true,
     .size = sizeof(struct command),
     .start = command_start,
-    .open = command_open,
     .close = command_close,
     .message = command_message,
     .watch = command_watch,

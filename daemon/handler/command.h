@@ -8,8 +8,7 @@ struct command {
     struct handler base;
     struct codec codec;
     struct program program;
-    bool other_client; /* than the one whose request was the last */
-    bool one_way;      /* nobody waits for what it says */
+    bool one_way; /* nobody waits for what it says */
 };
 
 /* Makes ready for REQUEST a process that owes nothing to anybody. */
@@ -25,7 +24,6 @@ enum handler_outcome command_fail(struct command *command, enum handler_outcome 
 
 /* As of struct handler_ops. */
 int command_start(struct handler *handler, char *error, size_t size);
-int command_open(struct handler *handler, const struct framed_peer *peer);
 void command_close(struct handler *handler);
 enum handler_outcome command_message(struct handler *handler, const void *data, size_t length,
                                      uint64_t deadline_ms);

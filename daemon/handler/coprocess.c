@@ -12,9 +12,6 @@
 
 /* At first; it doubles as bytes arrive, and is given back when its client has gone. */
 #define OUTPUT_SIZE ((size_t)16 * 1024)
-/* For so long the replies to the messages before wait for the next one. It is longer than a tick of
- * the kernel: a timer for less has to be set in the hardware, for each message (measured: 2 µs). */
-#define PATIENCE_NS 5000000U
 /* Reads of a flooded stderr in a row, where nothing else waits. */
 #define DRAIN_ROUNDS 16
 
@@ -287,6 +284,8 @@ static void flush_host(const struct coprocess *coprocess, struct request *reques
     const struct handler_host *host = coprocess->host;
     uint64_t began_ms = clock_ms();
 
+    if (host && host->waits)
+        host->waits(host->context);
     if (host && host->flush && host->flush(host->context) == 0 && request->deadline_ms)
         request->deadline_ms += clock_ms() - began_ms;
 }
@@ -302,7 +301,7 @@ enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *
 {
     int sent = request_send(request, coprocess->process.input_fd, SIZE_MAX);
     enum coprocess_sight sight = COPROCESS_OUTPUT;
-    uint64_t patience_ns = PATIENCE_NS;
+    uint64_t patience_ns = COPROCESS_PATIENCE_NS;
     bool whole = false;
 
     coprocess->used = true;
@@ -313,7 +312,7 @@ enum handler_outcome coprocess_ask(struct coprocess *coprocess, struct request *
             sight = coprocess_wait(coprocess, sent != 0, request->deadline_ms, patience_ns);
         if (sight <= COPROCESS_OUTPUT)
             sight = coprocess_look(coprocess);
-        if (waits && sight == COPROCESS_QUIET && patience_ns == PATIENCE_NS) {
+        if (waits && sight == COPROCESS_QUIET && patience_ns == COPROCESS_PATIENCE_NS) {
             flush_host(coprocess, request);
             patience_ns = UINT64_MAX;
         }

@@ -75,6 +75,11 @@ void coprocess_finish(struct coprocess *coprocess, char status[PROCESS_STATUS_SI
 /* Reads from its stdout without waiting: QUIET, OUTPUT or ENDED. */
 enum coprocess_sight coprocess_look(struct coprocess *coprocess);
 
+/* For so long others wait for the message in hand: the replies to those before it, and the worker's
+ * other connections. It is longer than a tick of the kernel: a timer for less has to be set in the
+ * hardware, for each message (measured: 2 µs). */
+#define COPROCESS_PATIENCE_NS 5000000U
+
 /*
  * Waits at most AT_MOST_NS (UINT64_MAX: no limit of its own) until there is something to look at,
  * or room in its stdin when WRITING, and drains stderr. QUIET: look; ENDED: and all its output was

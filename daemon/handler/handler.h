@@ -48,6 +48,9 @@ struct handler_host {
     /* Sends what reply() has queued, before a long wait: 0 or a negative errno. May be NULL. */
     int (*flush)(void *context);
 
+    /* The message in hand keeps the worker waiting for longer than others should. May be NULL. */
+    void (*waits)(void *context);
+
     /* A message of LENGTH bytes that message() took at BEGAN_NS (clock_ns()) has got its last
      * reply. Called by handlers with pump() only. May be NULL. */
     void (*answered)(void *context, uint64_t began_ns, size_t length);
@@ -89,6 +92,7 @@ enum handler_farewell {
     FAREWELL_DEADLINE, /* one has passed */
     FAREWELL_MESSAGE,  /* it sent what is no message, or what the handler cannot take */
     FAREWELL_FAULT,    /* the connection broke, or the handler failed */
+    FAREWELL_MOVED,    /* it does not: another worker goes on with it */
 };
 
 struct handler;
@@ -96,6 +100,7 @@ struct handler;
 struct handler_ops {
     const char *name;
     bool immediate; /* answers at once: needs no clock beside each message */
+    bool alone;     /* has one client at a time, from its first message to its last */
     bool probes;    /* start puts the probe to it as well */
     size_t size;    /* bytes of the handler's own structure, which starts with struct handler */
 
@@ -116,6 +121,12 @@ struct handler_ops {
      * first what it is owed.
      */
     enum handler_outcome (*pump)(struct handler *handler, const struct pollfd *ready, int count);
+    /* What goes along with the client in hand, between its messages, when it moves: into DATA (SIZE
+     * bytes: HANDLER_SAVED_MAX); how many bytes, or negative: it cannot. And what is there for it
+     * instead of open(). Both NULL, or both called only while handler->saves. */
+    int (*save)(struct handler *handler, void *data, size_t size);
+    int (*restore)(struct handler *handler, const struct framed_peer *peer, const void *data,
+                   size_t length);
     /*
      * For handlers that take the connection over; NULL: the worker reads messages. FD, the client's
      * blocking socket, is theirs until this returns, at the end of what they do with it, at
@@ -144,6 +155,13 @@ struct handler {
      * before close(), why. */
     uint64_t away_ms;
     enum handler_farewell farewell;
+    /* What open() has made for the client in hand: the worker keeps it while others are served. */
+    void *connection;
+    /* The client in hand is not the one of the message before: the worker says so, and the handler
+     * may note that it knows. */
+    bool other_client;
+    bool sticky; /* its connections cannot go to another worker; set by start() */
+    bool saves;  /* they can with what save() gives them; set by start() */
 };
 
 /* A handler as HOST->service says, not started. NULL without memory. Free with handler_free(). */

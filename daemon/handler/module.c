@@ -25,7 +25,6 @@ struct module {
     struct framed_service service;
     struct module_settings settings;
     void *state;
-    void *connection;
 };
 
 struct framed_call {
@@ -231,19 +230,23 @@ static int start(struct handler *handler, char *error, size_t size)
         if (result < 0)
             fini(module);
     }
-    if (result < 0)
+    if (result < 0) {
         unload(module);
-    return result;
+        return result;
+    }
+    handler->saves = module->descriptor->save != NULL;
+    handler->sticky = !handler->saves && (module->descriptor->open || module->descriptor->close);
+    return 0;
 }
 
 static int open_connection(struct handler *handler, const struct framed_peer *peer)
 {
     struct module *module = (struct module *)handler;
 
-    module->connection = NULL;
+    handler->connection = NULL;
     if (!module->descriptor->open)
         return 0;
-    return module->descriptor->open(module->state, peer, &module->connection);
+    return module->descriptor->open(module->state, peer, &handler->connection);
 }
 
 static void close_connection(struct handler *handler)
@@ -251,8 +254,25 @@ static void close_connection(struct handler *handler)
     struct module *module = (struct module *)handler;
 
     if (module->descriptor->close)
-        module->descriptor->close(module->state, module->connection);
-    module->connection = NULL;
+        module->descriptor->close(module->state, handler->connection);
+    handler->connection = NULL;
+}
+
+static int save_connection(struct handler *handler, void *data, size_t size)
+{
+    struct module *module = (struct module *)handler;
+    int length = module->descriptor->save(module->state, handler->connection, data, size);
+
+    return length >= 0 && (size_t)length > size ? -EMSGSIZE : length;
+}
+
+static int restore_connection(struct handler *handler, const struct framed_peer *peer,
+                              const void *data, size_t length)
+{
+    struct module *module = (struct module *)handler;
+
+    handler->connection = NULL;
+    return module->descriptor->restore(module->state, peer, data, length, &handler->connection);
 }
 
 static enum handler_outcome message(struct handler *handler, const void *data, size_t length,
@@ -262,7 +282,7 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     struct framed_call call = {
         .head.host = &module_host, .host = handler->host, .deadline_ms = deadline_ms};
     int result =
-        module->descriptor->message(module->state, module->connection, &call, data, length);
+        module->descriptor->message(module->state, handler->connection, &call, data, length);
 
     /* The deadline is the master's to hold; SIGTERM from it ends what waits in a module. */
     if (call.broken < 0)
@@ -294,6 +314,8 @@ const struct handler_ops handler_module = {
     .start = start,
     .open = open_connection,
     .close = close_connection,
+    .save = save_connection,
+    .restore = restore_connection,
     .message = message,
     .stop = stop,
 };

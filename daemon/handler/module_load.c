@@ -75,6 +75,10 @@ static int check(const struct framed_module *found, const char *path, char *erro
                              "module %s: found no message function, allowed: a framed_module that "
                              "has one",
                              path);
+    if (!found->save != !found->restore)
+        return module_refuse(error, size, "module %s: found %s without %s, allowed: both, or none",
+                             path, found->save ? "save" : "restore",
+                             found->save ? "restore" : "save");
     return 0;
 }
 

@@ -238,6 +238,7 @@ static int start(struct handler *handler, char *error, size_t size)
 }
 
 const struct handler_ops handler_per_connection = {
+    .alone = true,
     .name = "per_connection",
     .size = sizeof(struct per_connection),
     .start = start,

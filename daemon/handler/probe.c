@@ -85,6 +85,7 @@ static enum handler_outcome visit(struct handler *handler)
     const struct framed_peer peer = {.address = "probe:", .local = "probe:"};
     enum handler_outcome outcome;
 
+    handler->other_client = true;
     if (handler->ops->open && handler->ops->open(handler, &peer) < 0)
         return HANDLER_REFUSED;
     outcome = handler->ops->message(handler, probe->data, probe->length, 0);

@@ -17,6 +17,8 @@ enum counter {
     COUNTER_DISCARDED,      /* oversize messages that were dropped, and the connection went on */
     COUNTER_ERROR_REPLIES,  /* sent in the place of a handler's */
     COUNTER_HANDLER_FAULTS, /* programs that had to be replaced, or did not start */
+    COUNTER_MOVED_IN,       /* connections taken over from another process */
+    COUNTER_MOVED_OUT,      /* and given to another one */
     /* why connections ended: by us or the client in order ... */
     COUNTER_END_FIRST,
     CLOSE_CLIENT = COUNTER_END_FIRST, /* the client closed between messages */
@@ -24,6 +26,7 @@ enum counter {
     CLOSE_HANGUP,                     /* the handler asked for it */
     CLOSE_REPLIED,                    /* the end of the stream is the end of the reply */
     CLOSE_REJECTED,                   /* no worker had time: turned away by the usher */
+    CLOSE_EVICTED,                    /* it was silent, and others needed its place */
     /* ... by a deadline ... */
     CLOSE_IDLE,
     CLOSE_FRAME,

@@ -20,10 +20,12 @@ enum record_type {
     RECORD_SERVE,  /* take connections from now on */
     RECORD_DRAIN,  /* finish and leave; value: how many connections to accept yet; text: a `1` for
                       each listener that nobody else will accept from: all that wait in it */
+    RECORD_YIELD,  /* the same, but others go on with its connections: they go to the keeper */
     RECORD_STOP,   /* leave at once */
     RECORD_REOPEN, /* open the log file anew */
     RECORD_WAKE,   /* look at the listeners: a wake-up may have been lost with a worker */
     RECORD_REJECT, /* to an usher: the gates say whom to turn away */
+    RECORD_TRIM,   /* to a worker or keeper: end who is silent until it has VALUE connections */
     RECORD_TYPE_END
 };
 

@@ -30,11 +30,22 @@ struct worker_start {
     const int *listeners;
     size_t listener_count;
     struct gate *const *gates; /* one for each listener */
-    uint64_t max_requests;     /* this worker's own, near the service's; 0: without end */
-    uint64_t mark;             /* of it and all that it starts (base/kin.h) */
+    /* Where connections are put for any worker of the service, and where they are taken from
+     * (ipc/parcel.h); -1: they cannot be moved. */
+    int shelf_out;
+    int shelf_in;
+    int keeper_out; /* the same for the service's keeper */
+    int keeper_in;
+    uint64_t max_requests; /* this worker's own, near the service's; 0: without end */
+    uint64_t mark;         /* of it and all that it starts (base/kin.h) */
     pid_t master;
     rlim_t file_limit; /* as framed was started with */
 };
+
+/* Becomes the user that the service wants, who keeps no capability: then its program needs nothing
+ * to become the same, and its worker nothing to kill that. 0, or a negative errno with a message in
+ * ERROR. */
+int role_become_user(const struct worker_start *start, char *error, size_t size);
 
 /* Closes what is not for this process: the other workers' pipes, the master's control socket, other
  * services. 0 or -ENOMEM. */
@@ -45,7 +56,8 @@ typedef void role_entry(const struct worker_start *start);
 
 enum role {
     ROLE_WORKER,
-    ROLE_USHER, /* turns away whom no worker can serve in time */
+    ROLE_USHER,  /* turns away whom no worker can serve in time */
+    ROLE_KEEPER, /* has the connections that no worker has */
     ROLE_COUNT
 };
 

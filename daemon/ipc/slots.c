@@ -28,6 +28,7 @@ void slot_prepare(struct slot *slot, uint64_t now_ms)
 {
     memset(slot->counters, 0, sizeof(slot->counters));
     atomic_store_explicit(&slot->published, 0, memory_order_relaxed);
+    slot_set_held(slot, 0);
     slot_set_peer(slot, NULL, 0);
     memset(&slot->latency, 0, sizeof(slot->latency));
     sem_init(&slot->lock, 1, 1);

@@ -26,7 +26,7 @@ enum slot_state {
     SLOT_FREE,
     SLOT_STARTING,
     SLOT_IDLE,      /* waits for a client */
-    SLOT_READING,   /* has a client, waits for its next message */
+    SLOT_READING,   /* has clients, waits for a message */
     SLOT_RECEIVING, /* which has begun, and is not whole; since its first byte */
     SLOT_HANDLING,  /* in the handler */
     SLOT_WRITING,   /* sends replies, and closes */
@@ -38,6 +38,7 @@ enum slot_state {
 struct slot { // NOLINT(clang-analyzer-optin.performance.Padding)
     /* State and, above it, since when (milliseconds): one word, read without the lock. */
     _Alignas(64) _Atomic uint64_t activity;
+    _Atomic uint32_t held; /* connections that the worker has */
     _Alignas(64) sem_t lock;
     /* Two copies, so that a worker that dies amid one leaves the other: its last bit says which one
      * is whole. */
@@ -63,6 +64,17 @@ void slot_prepare(struct slot *slot, uint64_t now_ms);
 static inline void slot_set(struct slot *slot, enum slot_state state, uint64_t now_ms)
 {
     atomic_store_explicit(&slot->activity, now_ms << 8 | state, memory_order_relaxed);
+}
+
+/* How many connections the worker has; it says so itself. */
+static inline void slot_set_held(struct slot *slot, unsigned held)
+{
+    atomic_store_explicit(&slot->held, held, memory_order_relaxed);
+}
+
+static inline unsigned slot_held(const struct slot *slot)
+{
+    return atomic_load_explicit(&slot->held, memory_order_relaxed);
 }
 
 /* The state; a number that is none reads as SLOT_FREE. */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "ipc/record.h"
 #include "master/liveness.h"
+#include "master/shelf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,12 @@ static bool is_known(const struct child *child, const struct record *record)
     return record->slot == child->slot && record->generation == child->generation;
 }
 
+static const char *const ready_events[ROLE_COUNT] = {
+    [ROLE_WORKER] = "worker-ready",
+    [ROLE_USHER] = "usher-ready",
+    [ROLE_KEEPER] = "keeper-ready",
+};
+
 static void on_ready(struct child *child)
 {
     if (child->state != CHILD_STARTING)
@@ -49,9 +56,9 @@ static void on_ready(struct child *child)
     child->deadline_ms = 0;
     child->pool->ready++;
     pool_ready(child->pool);
-    log_info(child->role == ROLE_USHER ? "usher-ready" : "worker-ready",
-             LOG_STR("service", child->service->config->name), LOG_INT("slot", child->slot),
-             LOG_INT("pid", child->pid), LOG_INT("start_ms", clock_ms() - child->started_ms));
+    log_info(ready_events[child->role], LOG_STR("service", child->service->config->name),
+             LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
+             LOG_INT("start_ms", clock_ms() - child->started_ms));
     if (child->service->generation->phase == GENERATION_CURRENT)
         child_serve(child);
     generation_progress(child->master, child->service->generation);
@@ -197,6 +204,10 @@ static void run_role(const struct child *child, int control_fd, int status_fd, p
         .listeners = service->listener_fds,
         .listener_count = service->listener_count,
         .gates = service->gates,
+        .shelf_out = service->shelf ? service->shelf->workers.out : -1,
+        .shelf_in = service->shelf ? service->shelf->workers.in : -1,
+        .keeper_out = service->shelf ? service->shelf->keeper.out : -1,
+        .keeper_in = service->shelf ? service->shelf->keeper.in : -1,
         .max_requests = pool_jitter(service->config->workers.max_requests, child->generation),
         .mark = orphans_mark(child->master, child->generation),
         .master = master,
@@ -246,7 +257,7 @@ int child_start(struct master *master, struct service *service, enum role role)
     child->master = master;
     child->service = service;
     child->role = role;
-    child->pool = role == ROLE_USHER ? &service->ushers : &service->pool;
+    child->pool = keepers_pool(service, role);
     child->slot = (unsigned)slot;
     child->generation = ++master->child_number;
     child->started_ms = now;
@@ -281,7 +292,7 @@ void child_tell(struct child *child, unsigned type, int64_t value)
     struct record record = {
         .type = type, .slot = child->slot, .generation = child->generation, .value = value};
 
-    if (type == RECORD_DRAIN && child->service->forsaken)
+    if ((type == RECORD_DRAIN || type == RECORD_YIELD) && child->service->forsaken)
         snprintf(record.text, sizeof(record.text), "%s", child->service->forsaken);
     /* To leave is told again anyway, and a full pipe already holds reason enough to look. */
     if (send_record(child, &record) == -EAGAIN)
@@ -304,7 +315,9 @@ void child_drain(struct child *child, int64_t may_accept)
     }
     child->may_accept = may_accept;
     child->repeat_ms = clock_ms() + DRAIN_REPEAT_MS;
-    child_tell(child, RECORD_DRAIN, may_accept);
+    child_tell(child,
+               service_is_taken_over(child->master, child->service) ? RECORD_YIELD : RECORD_DRAIN,
+               may_accept);
 }
 
 void child_kill(struct child *child, const char *why)

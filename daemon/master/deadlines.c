@@ -11,7 +11,7 @@
 
 /* When to try again to tell what found a pipe full. */
 #define PAY_AGAIN_MS 500
-#define USHER_STOPPED_MS 1000
+#define HELPER_STOPPED_MS 1000
 
 /* Asks the one who should have seen to it itself. */
 static void warn_late(struct child *child, enum deadline deadline, enum slot_state activity,
@@ -36,7 +36,7 @@ static uint64_t check_activity(struct child *child, uint64_t now_ms)
     struct liveness_verdict verdict;
     enum slot_state activity;
 
-    if (child->role == ROLE_USHER ||
+    if (child->role != ROLE_WORKER ||
         (child->state != CHILD_READY && child->state != CHILD_DRAINING))
         return 0;
     activity = slot_get(&child->master->slots[child->slot], &sight.since_ms);
@@ -61,7 +61,7 @@ static uint64_t check_stopped(struct child *child, uint64_t now_ms)
                                          .resumed_ms = child->master->resumed_ms};
     struct liveness_verdict verdict;
 
-    if (child->role == ROLE_USHER ||
+    if (child->role != ROLE_WORKER ||
         (child->state != CHILD_READY && child->state != CHILD_DRAINING) || !child->stopped_ms)
         return 0;
     verdict = liveness_judge(&child->service->config->deadlines, &sight, now_ms);
@@ -70,17 +70,18 @@ static uint64_t check_stopped(struct child *child, uint64_t now_ms)
     return verdict.next_ms;
 }
 
-/* One that is stopped keeps nothing but those whom it should turn away. */
-static uint64_t check_usher(struct child *child, uint64_t now_ms)
+/* A stopped usher keeps nobody but those whom it should turn away; a stopped keeper all that it
+ * has, and nobody knows for how long. */
+static uint64_t check_helper(struct child *child, uint64_t now_ms)
 {
     uint64_t resumed_ms = child->master->resumed_ms;
     uint64_t since_ms = child->stopped_ms > resumed_ms ? child->stopped_ms : resumed_ms;
 
-    if (child->role != ROLE_USHER || !child->stopped_ms ||
+    if (child->role == ROLE_WORKER || !child->stopped_ms ||
         (child->state != CHILD_READY && child->state != CHILD_DRAINING))
         return 0;
-    if (now_ms < since_ms + USHER_STOPPED_MS)
-        return since_ms + USHER_STOPPED_MS;
+    if (now_ms < since_ms + HELPER_STOPPED_MS)
+        return since_ms + HELPER_STOPPED_MS;
     child_kill(child, liveness_word(DEADLINE_STOPPED));
     return 0;
 }
@@ -122,7 +123,7 @@ static uint64_t check_state(struct child *child, uint64_t now_ms)
 uint64_t children_check(struct master *master, uint64_t now_ms)
 {
     static uint64_t (*const checks[])(struct child * child, uint64_t now_ms) = {
-        check_stopped, check_usher, check_activity, check_state, child_check_lifetime};
+        check_stopped, check_helper, check_activity, check_state, child_check_lifetime};
     uint64_t wake_ms = 0;
 
     for (unsigned slot = 0; slot < master->slots_used; slot++)

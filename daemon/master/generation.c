@@ -19,136 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct totals *totals_of(struct master *master, const char *name)
-{
-    struct totals *totals = master->totals;
-
-    while (totals && strcmp(totals->name, name) != 0)
-        totals = totals->next;
-    if (totals)
-        return totals;
-    totals = calloc(1, sizeof(*totals));
-    if (!totals)
-        return NULL;
-    totals->drained = inherit_is_drained(&master->inheritance, name);
-    snprintf(totals->name, sizeof(totals->name), "%s", name);
-    totals->next = master->totals;
-    master->totals = totals;
-    return totals;
-}
-
-static void release_listeners(struct master *master, struct service *service)
-{
-    for (size_t i = 0; i < service->listener_count; i++)
-        listeners_release(&master->listeners, service->listeners[i]);
-    service->listener_count = 0;
-}
-
-/*
- * An address without a file is taken until the last worker that has the socket is gone. So long we
- * keep it, too: a reload that wants the address again finds the socket instead of a refusal. A file
- * makes room for another one at once, and what is systemd's stays anyway.
- */
-static void release_most_listeners(struct master *master, struct service *service)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < service->listener_count; i++) {
-        struct listener *listener = service->listeners[i];
-
-        if (listener_path(listener) || listener_is_activated(listener))
-            listeners_release(&master->listeners, listener);
-        else
-            service->listeners[kept++] = listener;
-    }
-    service->listener_count = kept;
-}
-
 void generation_free(struct master *master, struct generation *generation)
 {
-    for (size_t i = 0; i < generation->service_count; i++) {
-        struct service *service = &generation->services[i];
-
-        scaling_deinit(service);
-        release_listeners(master, service);
-        free(service->listeners);
-        free(service->forsaken);
-        free(service->listener_fds);
-        free(service->gates);
-    }
+    for (size_t i = 0; i < generation->service_count; i++)
+        service_free(master, &generation->services[i]);
     config_free(generation->config);
     free(generation->services);
     free(generation);
-}
-
-/* Adds the sockets of the INDEX-th address. How many, or a negative errno with a message. */
-static int acquire(struct master *master, struct service *service, size_t index, char *error,
-                   size_t size)
-{
-    const struct service_config *config = service->config;
-    const struct listen_config *listen = &config->listen[index];
-    struct listener **found = service->listeners + service->listener_count;
-    char prefix[64];
-
-    if (listen->fd_name)
-        return activation_acquire(&master->listeners, listen->fd_name, found,
-                                  master->listeners.activated, error, size);
-    snprintf(prefix, sizeof(prefix), "%s/%zu/", config->name, index);
-    return listeners_acquire(&master->listeners, &listen->address, prefix,
-                             (int)config->limits.backlog, found, FRAMED_ENDPOINTS_MAX, error, size);
-}
-
-static int bind_service(struct master *master, struct service *service, char *error, size_t size)
-{
-    const struct service_config *config = service->config;
-    size_t most = config->listen_count * FRAMED_ENDPOINTS_MAX + master->listeners.activated;
-
-    service->listeners = calloc(most, sizeof(struct listener *));
-    service->listener_fds = calloc(most, sizeof(int));
-    service->gates = calloc(most, sizeof(struct gate *));
-    service->forsaken = calloc(most + 1, 1);
-    if (!service->listeners || !service->listener_fds || !service->gates || !service->forsaken)
-        return -ENOMEM;
-    for (size_t i = 0; i < config->listen_count; i++) {
-        char reason[256] = "out of memory";
-        int got = acquire(master, service, i, reason, sizeof(reason));
-
-        if (got < 0) {
-            snprintf(error, size, "service \"%s\": listen: %s", config->name, reason);
-            return got;
-        }
-        for (; got > 0; got--, service->listener_count++)
-            service->listener_fds[service->listener_count] =
-                service->listeners[service->listener_count]->fd;
-    }
-    for (size_t i = 0; i < service->listener_count; i++) {
-        service->gates[i] = listener_gate(service->listeners[i]);
-        if (!service->gates[i])
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int prepare_service(struct master *master, struct generation *generation, size_t index,
-                           char *error, size_t size)
-{
-    struct service *service = &generation->services[index];
-    int result;
-
-    service->config = &generation->config->services[index];
-    service->generation = generation;
-    service->totals = totals_of(master, service->config->name);
-    if (!service->totals)
-        return -ENOMEM;
-    result = bind_service(master, service, error, size);
-    if (result < 0)
-        return result;
-    overload_init(service);
-    result = scaling_init(master, service);
-    if (result < 0)
-        snprintf(error, size, "service \"%s\": cannot watch its listeners: %s",
-                 service->config->name, log_errno_text(result));
-    return result;
 }
 
 static struct generation *new_generation(struct master *master, struct config *config)
@@ -179,7 +56,7 @@ int generation_prepare(struct master *master, struct config *config, struct gene
     if (!made)
         return result;
     for (size_t i = 0; result == 0 && i < made->service_count; i++)
-        result = prepare_service(master, made, i, error, size);
+        result = service_prepare(master, made, i, error, size);
     if (result < 0)
         generation_free(master, made);
     else
@@ -206,36 +83,6 @@ static bool has_listener(const struct generation *generation, const struct liste
             if (generation->services[s].listeners[i] == listener)
                 return true;
     return false;
-}
-
-/* What the configuration says of the LISTENER's file; NULL: it has none. */
-static const struct framed_address *file_of(const struct service_config *config,
-                                            const struct listener *listener)
-{
-    const char *path = listener_path(listener);
-
-    for (size_t i = 0; path && i < config->listen_count; i++) {
-        const struct framed_address *address = &config->listen[i].address;
-
-        if (address->kind == FRAMED_ADDRESS_UNIX && !address->abstract &&
-            strcmp(path, address->path) == 0)
-            return address;
-    }
-    return NULL;
-}
-
-/* What the new configuration wants of sockets that were there before. */
-static void settle_listeners(const struct generation *generation)
-{
-    for (size_t s = 0; s < generation->service_count; s++) {
-        const struct service *service = &generation->services[s];
-
-        for (size_t i = 0; i < service->listener_count; i++)
-            if (!listener_is_activated(service->listeners[i]))
-                listener_settle(service->listeners[i],
-                                file_of(service->config, service->listeners[i]),
-                                (int)service->config->limits.backlog);
-    }
 }
 
 /* Only now: until the swap no client has met the new configuration. */
@@ -300,8 +147,8 @@ void generation_commit(struct master *master, struct generation *generation)
         overload_settle(master, &generation->services[i]);
     }
     open_doors(master, generation);
-    if (old || master->inheritance.any)
-        settle_listeners(generation);
+    for (size_t i = 0; (old || master->inheritance.any) && i < generation->service_count; i++)
+        service_settle(&generation->services[i]);
     if (old) {
         log_change(&settings);
         config_keep_fixed(generation->config, old->config, note_fixed, generation);
@@ -365,7 +212,7 @@ void generation_drain(struct master *master, struct generation *generation, int6
         scaling_deinit(&generation->services[i]);
     /* While stopping, connections that wait are still to be taken: the sockets stay to the end. */
     for (size_t i = 0; !master->stopping && i < generation->service_count; i++)
-        release_most_listeners(master, &generation->services[i]);
+        service_release(master, &generation->services[i]);
 }
 
 void generation_collect(struct master *master)

@@ -26,6 +26,8 @@ static const struct {
     [HANDOVER_CONTROL] = {"control", true, false, true},
     [HANDOVER_PID_FILE] = {"pid_file", true, false, true},
     [HANDOVER_POOL] = {"pool", false, true, false},
+    [HANDOVER_SHELF] = {"shelf", true, true, true},
+    [HANDOVER_INTAKE] = {"intake", true, true, true},
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == HANDOVER_KIND_COUNT, "each kind has a word");
 
@@ -43,6 +45,11 @@ static const struct {
     {"text", offsetof(struct handover_entry, text), true},
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+
+bool handover_has_two(enum handover_kind kind)
+{
+    return kind == HANDOVER_SHELF || kind == HANDOVER_INTAKE;
+}
 
 int handover_add(struct handover *handover, const struct handover_entry *entry)
 {
@@ -102,7 +109,8 @@ static int begin_entry(struct handover *handover, const char *word, char *error,
         entry.kind++;
     if (entry.kind == HANDOVER_KIND_COUNT || handover->count >= ENTRIES_MAX) {
         snprintf(error, size, "found entry \"%.64s\", the %zu. of at most %d, allowed: %s", word,
-                 handover->count + 1, ENTRIES_MAX, "listener, control, pid_file, pool");
+                 handover->count + 1, ENTRIES_MAX,
+                 "listener, control, pid_file, pool, shelf, intake");
         return -EINVAL;
     }
     return handover_add(handover, &entry);

@@ -38,6 +38,9 @@ enum handover_kind {
     HANDOVER_CONTROL,  /* text: its address */
     HANDOVER_PID_FILE, /* text: its path; the descriptor holds the lock */
     HANDOVER_POOL,     /* key: the service's name; value: how many workers */
+    HANDOVER_SHELF,    /* key: the service's name; value: its other descriptor; text: what its
+                          connections are like */
+    HANDOVER_INTAKE,   /* the same of the keeper's, behind the shelf */
     HANDOVER_KIND_COUNT
 };
 
@@ -58,6 +61,9 @@ struct handover {
     struct handover_entry *entries;
     size_t count;
 };
+
+/* Whether the value of an entry of KIND is a descriptor, too. */
+bool handover_has_two(enum handover_kind kind);
 
 /* Adds a copy of ENTRY, whose strings stay the caller's. 0 or -ENOMEM. */
 int handover_add(struct handover *handover, const struct handover_entry *entry);

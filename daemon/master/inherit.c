@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "master/master.h"
 #include "master/pidfile.h"
+#include "master/shelf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +62,11 @@ static int add_listener(struct listeners *listeners, const struct handover_entry
     return 0;
 }
 
+static const bool needs_listening[HANDOVER_KIND_COUNT] = {
+    [HANDOVER_LISTENER] = true,
+    [HANDOVER_CONTROL] = true,
+};
+
 static int take_entry(struct master *master, const struct handover_entry *entry, char *error,
                       size_t size)
 {
@@ -69,9 +75,10 @@ static int take_entry(struct master *master, const struct handover_entry *entry,
 
     if (entry->kind == HANDOVER_POOL)
         return 0;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        (handover_has_two(entry->kind) && fcntl((int)entry->value, F_SETFD, FD_CLOEXEC) < 0))
         result = -errno;
-    else if (entry->kind != HANDOVER_PID_FILE && !is_listening(fd))
+    else if (needs_listening[entry->kind] && !is_listening(fd))
         result = -ENOTSOCK;
     else if (entry->kind == HANDOVER_LISTENER)
         result = add_listener(&master->listeners, entry);
@@ -120,6 +127,15 @@ static void settle_control(struct master *master, const struct handover_entry *e
     }
 }
 
+static void settle_shelf(struct master *master, const struct handover_entry *entry)
+{
+    (void)master;
+    if (entry->taken)
+        return;
+    close((int)entry->fd);
+    close((int)entry->value);
+}
+
 static void settle_pid_file(struct master *master, const struct handover_entry *entry)
 {
     if (!entry->taken) {
@@ -131,7 +147,15 @@ static void settle_pid_file(struct master *master, const struct handover_entry *
         log_error("pid-file", LOG_ERRNO(errno));
 }
 
-/* Where nobody will come any more, the old one's workers take who waits. */
+/* Where nobody will come any more, the old one's workers take who waits, and keep whom they have.
+ */
+static bool is_forsaken(const struct master *master, const struct handover_entry *entry)
+{
+    if (entry->kind == HANDOVER_SHELF)
+        return !entry->taken;
+    return entry->kind == HANDOVER_LISTENER && listener_users(find_fd(master, (int)entry->fd)) == 1;
+}
+
 static void list_forsaken(const struct master *master, char list[HANDOVER_MESSAGE_MAX])
 {
     const struct handover *table = &master->inheritance.table;
@@ -141,9 +165,7 @@ static void list_forsaken(const struct master *master, char list[HANDOVER_MESSAG
     for (size_t i = 0; i < table->count; i++) {
         const struct handover_entry *entry = &table->entries[i];
 
-        if (entry->kind == HANDOVER_LISTENER &&
-            listener_users(find_fd(master, (int)entry->fd)) == 1 &&
-            length < HANDOVER_MESSAGE_MAX - 32)
+        if (is_forsaken(master, entry) && length < HANDOVER_MESSAGE_MAX - 32)
             length += sprintf(list + length, "%s%d", length ? " " : "", (int)entry->fd);
     }
 }
@@ -151,10 +173,9 @@ static void list_forsaken(const struct master *master, char list[HANDOVER_MESSAG
 static void take_over(struct master *master)
 {
     static void (*const settle[])(struct master * master, const struct handover_entry *entry) = {
-        [HANDOVER_LISTENER] = settle_listener,
-        [HANDOVER_CONTROL] = settle_control,
-        [HANDOVER_PID_FILE] = settle_pid_file,
-        [HANDOVER_POOL] = NULL, /* is known already */
+        [HANDOVER_LISTENER] = settle_listener, [HANDOVER_CONTROL] = settle_control,
+        [HANDOVER_PID_FILE] = settle_pid_file, [HANDOVER_POOL] = NULL, /* is known already */
+        [HANDOVER_SHELF] = settle_shelf,       [HANDOVER_INTAKE] = settle_shelf,
     };
     struct handover *table = &master->inheritance.table;
     char forsaken[HANDOVER_MESSAGE_MAX];
@@ -284,6 +305,25 @@ bool inherit_is_drained(const struct inheritance *inheritance, const char *servi
     const struct handover_entry *entry = find(inheritance, HANDOVER_POOL, service);
 
     return entry && entry->drained;
+}
+
+static struct shelf_ends ends_of(const struct handover_entry *entry)
+{
+    return (struct shelf_ends){.out = (int)entry->value, .in = (int)entry->fd};
+}
+
+struct shelf *inherit_shelf(struct inheritance *inheritance, const char *service,
+                            const char *likeness, const char *speech)
+{
+    struct handover_entry *workers = find(inheritance, HANDOVER_SHELF, service);
+    struct handover_entry *keeper = find(inheritance, HANDOVER_INTAKE, service);
+    struct shelf *shelf = NULL;
+
+    if (workers && keeper && !workers->taken && strcmp(likeness, workers->text) == 0)
+        shelf = shelf_adopt(speech, ends_of(workers), ends_of(keeper));
+    if (shelf)
+        workers->taken = keeper->taken = true;
+    return shelf;
 }
 
 bool inherit_offer(struct master *master)

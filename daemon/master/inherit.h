@@ -15,6 +15,7 @@
 struct framed_address;
 struct listener;
 struct master;
+struct shelf;
 
 struct inheritance {
     struct watch channel; /* to the old one, as long as it is there */
@@ -36,6 +37,11 @@ bool inherit_pid_file(struct inheritance *inheritance, const char *path);
 /* How many workers SERVICE had, and whether it was drained by order. */
 unsigned inherit_pool_size(const struct inheritance *inheritance, const char *service);
 bool inherit_is_drained(const struct inheritance *inheritance, const char *service);
+
+/* The shelf of what SERVICE was, if that was the same by LIKENESS, for connections that speak
+ * SPEECH; with a reference. NULL: there is none. */
+struct shelf *inherit_shelf(struct inheritance *inheritance, const char *service,
+                            const char *likeness, const char *speech);
 
 /* All workers are ready: whether somebody has to be asked before they may serve. */
 bool inherit_offer(struct master *master);

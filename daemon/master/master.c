@@ -165,6 +165,7 @@ static void run(struct master *master)
         master->forks_left = FORKS_A_ROUND;
         wake = clock_earlier(wake, scaling_run(master, master->current, now));
         wake = clock_earlier(wake, scaling_run(master, master->next, now));
+        wake = clock_earlier(wake, keepers_limit_all(master, now));
         wake = clock_earlier(wake, control_check(&master->control, now));
         wake = clock_earlier(wake, notify_check(master, now));
         wake = clock_earlier(wake, upgrade_check(master, now));

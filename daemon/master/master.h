@@ -4,6 +4,7 @@
  *
  *   master.c       life, loop, signals          reload.c     from the wish to the result
  *   generation.c   what one configuration runs  listeners.c  sockets, kept over reloads
+ *   service.c      one service of it            shelf.c      where its connections change workers
  *   children.c     processes: fork, talk        reaper.c     their end
  *   orphans.c      what they leave behind
  *   pool.c         how many workers, pure       scaling.c    and what it takes
@@ -42,10 +43,19 @@
 struct config;
 struct gate;
 struct master;
+struct shelf;
 
 #define REASON_SIZE 1024
 /* A waiting connection may have woken a worker that is told to leave: it takes that one yet. */
 #define ACCEPT_LAST 1
+
+/* Connections that may be too many: how many there were, when to look again, and when the log was
+ * last told. */
+struct crowd {
+    uint64_t seen;
+    uint64_t look_ms;
+    uint64_t told_ms;
+};
 
 /* What a service has come to over all its generations; found by name. */
 struct totals {
@@ -60,6 +70,7 @@ struct totals {
     bool wake;                    /* its workers are to look at their listeners */
     char last_error[REASON_SIZE]; /* how the last worker that did not leave in order ended */
     uint64_t failed_ms;           /* and when; 0: none did */
+    struct crowd crowd;
 };
 
 /* A service as one generation runs it. */
@@ -70,11 +81,14 @@ struct service {
     struct generation *generation;
     struct totals *totals;
     struct pool pool;
-    struct pool ushers; /* one, where clients are turned away */
+    struct pool ushers;  /* one, where clients are turned away */
+    struct pool keepers; /* one, where connections can be moved */
     struct listener **listeners;
     int *listener_fds; /* the same, as workers are given them */
     struct gate **gates;
     size_t listener_count;
+    struct shelf *shelf; /* NULL: its connections stay where they are */
+    char *likeness; /* of a service that can go on with what is there; NULL: there is no memory */
     char *forsaken; /* once it leaves: a `1` for each listener that nobody else has */
     unsigned lost;  /* workers that were ready, and ended before the generation was current */
 };
@@ -105,8 +119,8 @@ enum child_state {
     CHILD_KILLED
 };
 
-/* A worker, or an usher, as the master knows it: named by slot and generation, never by pid alone.
- */
+/* A worker, an usher or a keeper, as the master knows it: named by slot and generation, never by
+ * pid alone. */
 struct child {
     struct watch watch; /* its status pipe; first, see children.c */
     struct master *master;
@@ -151,6 +165,7 @@ struct master_options {
 struct master {
     const struct master_options *options;
     struct loop loop;
+    struct crowd crowd;
     struct watch signals;
     int signal_fd;
     rlim_t file_limit; /* as we found it: workers and handlers get it back */
@@ -190,6 +205,20 @@ struct master {
 
 /* Runs until told to stop. The process's exit status. Frees OPTIONS->config. */
 int master_run(const struct master_options *options);
+
+/* service.c */
+
+/* Makes the INDEX-th service of GENERATION: binds what it listens to, takes what was there before.
+ * 0, or a negative errno with a message in ERROR; service_free() either way. */
+int service_prepare(struct master *master, struct generation *generation, size_t index, char *error,
+                    size_t size);
+void service_free(struct master *master, struct service *service);
+/* Whether connections that are on the shelf of SERVICE will be taken. */
+bool service_is_taken_over(const struct master *master, const struct service *service);
+/* It serves from now on: what its configuration wants of sockets that were there before. */
+void service_settle(const struct service *service);
+/* It serves no more: lets go of most of its listeners. */
+void service_release(struct master *master, struct service *service);
 
 /* generation.c */
 
@@ -275,6 +304,23 @@ bool scaling_is_exhausted(const struct master *master, const struct service *ser
 void child_due(struct child *child, int64_t why);
 /* Finds out whether CHILD has lived long enough; when it will have (monotonic ms; 0: never). */
 uint64_t child_check_lifetime(struct child *child, uint64_t now_ms);
+
+/* keepers.c */
+
+/* Makes the pool of SERVICE's one keeper, or of none; its shelf is known. */
+void keepers_init(struct service *service);
+/* Lets it follow the workers' pool: paused or not. */
+void keepers_settle(struct service *service);
+/* Lets go of the keeper of a service that is paused. */
+void keepers_shrink(const struct master *master, const struct service *service);
+/* Holds SERVICE to its max_connections; when to look again (monotonic ms; 0: never). */
+uint64_t keepers_limit(const struct master *master, const struct service *service, uint64_t now_ms);
+/* The same of all services together. */
+uint64_t keepers_limit_all(struct master *master, uint64_t now_ms);
+/* The keeper of SERVICE, or NULL. */
+struct child *keepers_find(const struct master *master, const struct service *service);
+/* The pool of SERVICE's processes in ROLE. */
+struct pool *keepers_pool(struct service *service, enum role role);
 
 /* overload.c */
 

@@ -36,6 +36,18 @@ static void describe(int status, char cause[CAUSE_SIZE])
         snprintf(cause, CAUSE_SIZE, "exit status %d", WEXITSTATUS(status));
 }
 
+static const char *const exit_events[ROLE_COUNT] = {
+    [ROLE_WORKER] = "worker-exit",
+    [ROLE_USHER] = "usher-exit",
+    [ROLE_KEEPER] = "keeper-exit",
+};
+
+static const char *const role_names[ROLE_COUNT] = {
+    [ROLE_WORKER] = "a worker",
+    [ROLE_USHER] = "the usher",
+    [ROLE_KEEPER] = "the keeper",
+};
+
 static void log_exit(const struct child *child, int status, enum pool_exit how)
 {
     char cause[CAUSE_SIZE];
@@ -49,15 +61,17 @@ static void log_exit(const struct child *child, int status, enum pool_exit how)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !child->killed_for)
         oom = oom_word(&child->master->oom);
     describe(status, cause);
-    log_write(level, child->role == ROLE_USHER ? "usher-exit" : "worker-exit",
-              LOG_FIELDS(
-                  LOG_STR("service", child->service->config->name), LOG_INT("slot", child->slot),
-                  LOG_INT("pid", child->pid), LOG_STR("cause", cause),
-                  LOG_STR("killed_for", child->killed_for), LOG_STR("oom", oom),
-                  LOG_STR("reason", child->failure[0] ? child->failure : NULL),
-                  LOG_STR("peer", last_peer(child, peer)), LOG_STR("phase", slot_state_word(phase)),
-                  LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
-                  LOG_INT("lived_ms", now - child->started_ms)));
+    log_write(level, exit_events[child->role],
+              LOG_FIELDS(LOG_STR("service", child->service->config->name),
+                         LOG_INT("slot", child->slot), LOG_INT("pid", child->pid),
+                         LOG_STR("cause", cause), LOG_STR("killed_for", child->killed_for),
+                         LOG_STR("oom", oom),
+                         LOG_STR("reason", child->failure[0] ? child->failure : NULL),
+                         LOG_STR("peer", last_peer(child, peer)),
+                         LOG_INT("connections", slot_held(&child->master->slots[child->slot])),
+                         LOG_STR("phase", slot_state_word(phase)),
+                         LOG_INT("phase_ms", now > since_ms ? now - since_ms : 0),
+                         LOG_INT("lived_ms", now - child->started_ms)));
 }
 
 static enum pool_exit exit_kind(const struct child *child, int status)
@@ -85,20 +99,33 @@ static enum counter end_reason(const char *killed_for)
     return CLOSE_WORKER_DIED;
 }
 
-/* What the worker did not live to count: the end of its connection, so that as many have ended as
- * have come. Who was killed for a deadline had one, though it may not have told of it. */
+/* Connections that a worker with these COUNTERS has. */
+static uint64_t count_open(const struct counters *counters)
+{
+    uint64_t open = counters->value[COUNTER_CONNECTIONS] + counters->value[COUNTER_MOVED_IN];
+    uint64_t gone = counters->value[COUNTER_MOVED_OUT];
+
+    for (int reason = COUNTER_END_FIRST; reason < COUNTER_COUNT; reason++)
+        gone += counters->value[reason];
+    return open > gone ? open - gone : 0;
+}
+
+/* What the worker did not live to count: the end of its connections, so that as many have ended as
+ * have come. Who was killed for a deadline had one, though it may not have told of it, and its
+ * others have nothing to do with that. */
 static void count_end(const struct child *child, struct counters *counters)
 {
     enum counter end = end_reason(child->killed_for);
-    uint64_t open = counters->value[COUNTER_CONNECTIONS];
+    uint64_t open = count_open(counters);
 
-    for (int reason = COUNTER_END_FIRST; reason < COUNTER_COUNT; reason++)
-        open -= counters->value[reason];
     if (open == 0 && end != CLOSE_WORKER_DIED) {
         counters->value[COUNTER_CONNECTIONS]++;
         open = 1;
     }
-    counters->value[end] += open == 1;
+    if (open == 0)
+        return;
+    counters->value[end]++;
+    counters->value[CLOSE_WORKER_DIED] += open - 1;
 }
 
 /* The counters outlive the worker; its semaphore, whatever its state, does not. */
@@ -163,7 +190,7 @@ static void note_failure(const struct child *child, int status)
     char why[REASON_SIZE + 64];
 
     describe(status, cause);
-    snprintf(why, sizeof(why), "a worker %s: %s",
+    snprintf(why, sizeof(why), "%s %s: %s", role_names[child->role],
              child->killed_for  ? "was killed"
              : child->was_ready ? "ended"
                                 : "ended before it was ready",

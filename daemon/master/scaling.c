@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "ipc/record.h"
+#include "master/shelf.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -76,6 +77,9 @@ static int hang_bell(struct master *master, struct service *service)
     for (size_t i = 0; result == 0 && i < service->listener_count; i++)
         if (epoll_ctl(fd, EPOLL_CTL_ADD, service->listener_fds[i], &event) < 0 && errno != EEXIST)
             result = -errno;
+    if (result == 0 && service->shelf &&
+        epoll_ctl(fd, EPOLL_CTL_ADD, service->shelf->workers.in, &event) < 0)
+        result = -errno;
     if (result == 0)
         result = loop_add(&master->loop, &service->bell, fd, 0, on_bell);
     if (result < 0 && fd >= 0)
@@ -109,6 +113,7 @@ void scaling_settle(struct service *service)
         pool_pause(&service->pool);
     else if (service->pool.paused)
         pool_resume(&service->pool, clock_ms());
+    keepers_settle(service);
 }
 
 void scaling_deinit(struct service *service)
@@ -121,37 +126,70 @@ void scaling_deinit(struct service *service)
     close(fd);
 }
 
-/* SIGHT, and the one that is idle the longest, or NULL. */
-static struct child *see(const struct master *master, const struct service *service,
-                         struct pool_sight *sight, uint64_t now_ms)
+/* Whether CHILD would take a connection now: it has none, or waits for those that it has. */
+static bool is_free(const struct child *child, enum slot_state activity)
+{
+    return activity == SLOT_IDLE ||
+           (activity == SLOT_READING &&
+            slot_held(&child->master->slots[child->slot]) < config_room(child->service->config));
+}
+
+/* What CHILD adds to SIGHT. */
+static void count(const struct child *child, struct pool_sight *sight, uint64_t now_ms)
+{
+    uint64_t since_ms;
+    enum slot_state activity = slot_get(&child->master->slots[child->slot], &since_ms);
+
+    if (child->state == CHILD_STARTING ||
+        (child->state == CHILD_READY && activity == SLOT_STARTING))
+        sight->starting++;
+    if (child->state != CHILD_READY || !is_free(child, activity))
+        return;
+    sight->idle++;
+    /* Those that it has go on with the keeper. */
+    if (now_ms > since_ms + sight->longest_idle_ms)
+        sight->longest_idle_ms = now_ms - since_ms;
+}
+
+static void see(const struct master *master, const struct service *service,
+                struct pool_sight *sight, uint64_t now_ms)
 {
     struct pollfd bell = {.fd = service->bell.fd, .events = POLLIN};
-    struct child *longest = NULL;
-    uint64_t since_ms;
 
     *sight = (struct pool_sight){.waiting = poll(&bell, 1, 0) > 0};
     for (unsigned slot = 0; slot < master->slots_used; slot++) {
-        struct child *child = master->children[slot];
-        enum slot_state activity;
-        uint64_t idle_ms;
+        const struct child *child = master->children[slot];
 
         /* One that is stopped by a signal is no help to anybody. */
-        if (!child || child->pool != &service->pool || child->stopped_ms)
+        if (child && child->pool == &service->pool && !child->stopped_ms)
+            count(child, sight, now_ms);
+    }
+}
+
+/* Who is missed the least: has nobody, and for the longest; else who has the fewest. NULL: nobody
+ * is free. */
+static struct child *find_idlest(const struct master *master, const struct service *service)
+{
+    struct child *idlest = NULL;
+    unsigned least_held = 0;
+    uint64_t longest_ms = 0;
+
+    for (unsigned slot = 0; slot < master->slots_used; slot++) {
+        struct child *child = master->children[slot];
+        unsigned held = slot_held(&master->slots[slot]);
+        uint64_t since_ms;
+        enum slot_state activity = slot_get(&master->slots[slot], &since_ms);
+
+        if (!child || child->pool != &service->pool || child->stopped_ms ||
+            child->state != CHILD_READY || !is_free(child, activity))
             continue;
-        activity = slot_get(&master->slots[slot], &since_ms);
-        if (child->state == CHILD_STARTING ||
-            (child->state == CHILD_READY && activity == SLOT_STARTING))
-            sight->starting++;
-        if (child->state != CHILD_READY || activity != SLOT_IDLE)
-            continue;
-        idle_ms = now_ms > since_ms ? now_ms - since_ms : 0;
-        sight->idle++;
-        if (!longest || idle_ms > sight->longest_idle_ms) {
-            longest = child;
-            sight->longest_idle_ms = idle_ms;
+        if (!idlest || held < least_held || (held == least_held && since_ms < longest_ms)) {
+            idlest = child;
+            least_held = held;
+            longest_ms = since_ms;
         }
     }
-    return longest;
+    return idlest;
 }
 
 static void look(struct master *master, struct service *service, uint64_t now_ms)
@@ -159,13 +197,14 @@ static void look(struct master *master, struct service *service, uint64_t now_ms
     struct pool *pool = &service->pool;
     unsigned before = pool->target;
     struct pool_sight sight;
-    struct child *longest;
+    struct child *idlest;
 
     if (!pool_is_curious(pool, now_ms))
         return;
-    longest = see(master, service, &sight, now_ms);
-    if (pool_look(pool, &sight, now_ms))
-        child_drain(longest, ACCEPT_LAST);
+    see(master, service, &sight, now_ms);
+    idlest = find_idlest(master, service);
+    if (pool_look(pool, &sight, now_ms) && idlest)
+        child_drain(idlest, ACCEPT_LAST);
     if (pool->target != before)
         log_debug("pool", LOG_STR("service", service->config->name),
                   LOG_INT("target", pool->target), LOG_INT("idle", sight.idle),
@@ -175,13 +214,11 @@ static void look(struct master *master, struct service *service, uint64_t now_ms
 /* First who leaves anyway, then who has not begun, then who has nothing to do. */
 static unsigned usefulness(const struct child *child)
 {
-    uint64_t since_ms;
-
     if (child->due)
         return 0;
     if (child->state == CHILD_STARTING)
         return 1;
-    return slot_get(&child->master->slots[child->slot], &since_ms) <= SLOT_IDLE ? 2 : 3;
+    return 2 + slot_held(&child->master->slots[child->slot]);
 }
 
 static struct child *least_useful(const struct master *master, const struct service *service)
@@ -250,7 +287,7 @@ static void cannot_start(struct master *master, struct service *service, struct 
 static uint64_t start_wanted(struct master *master, struct service *service, enum role role,
                              uint64_t now_ms)
 {
-    struct pool *pool = role == ROLE_USHER ? &service->ushers : &service->pool;
+    struct pool *pool = keepers_pool(service, role);
     unsigned wanted = pool_wanted(pool, now_ms);
     uint64_t until_ms = wanted > 0 ? now_ms + service->config->deadlines.start_ms : 0;
     int result = 0;
@@ -269,6 +306,10 @@ static uint64_t watch_queue(struct master *master, struct service *service, uint
 {
     uint64_t wake_ms = start_wanted(master, service, ROLE_USHER, now_ms);
 
+    keepers_shrink(master, service);
+    wake_ms = clock_earlier(wake_ms, start_wanted(master, service, ROLE_KEEPER, now_ms));
+    wake_ms = clock_earlier(wake_ms, pool_wake_ms(&service->keepers, now_ms));
+    wake_ms = clock_earlier(wake_ms, keepers_limit(master, service, now_ms));
     wake_ms = clock_earlier(wake_ms, overload_run(master, service, now_ms));
     heed_bell(service);
     return clock_earlier(wake_ms, pool_wake_ms(&service->ushers, now_ms));

@@ -66,26 +66,30 @@ static json_t *child_json(const struct child *child, bool stale, uint64_t now_ms
     enum slot_state activity = slot_get(slot, &since_ms);
     json_t *worker;
 
-    worker = json_pack("{s:s, s:i, s:I, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:o}", "service",
+    worker = json_pack("{s:s, s:i, s:I, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:i, s:o}", "service",
                        child->service->config->name, "slot", (int)child->slot, "generation",
                        (json_int_t)child->generation, "pid", (int)child->pid, "state",
                        child_state_word(child->state), "activity", slot_state_word(activity),
                        "for_ms", (json_int_t)(now_ms > since_ms ? now_ms - since_ms : 0), "age_ms",
                        (json_int_t)(now_ms - child->started_ms), "stale", stale, "handler_group",
-                       (int)child->group, "counters", counters_json(&child->last));
+                       (int)child->group, "held", (int)slot_held(slot), "counters",
+                       counters_json(&child->last));
     add_details(worker, child);
     return worker;
 }
 
+/* To have connections that say nothing keeps only those busy that can have one. */
 static bool is_busy(const struct child *child)
 {
     uint64_t since_ms;
+    enum slot_state activity = slot_get(&child->master->slots[child->slot], &since_ms);
 
-    return slot_get(&child->master->slots[child->slot], &since_ms) > SLOT_IDLE;
+    return activity > SLOT_READING ||
+           (activity == SLOT_READING && config_room(child->service->config) == 1);
 }
 
 struct census {
-    unsigned starting, ready, draining, busy;
+    unsigned starting, ready, draining, busy, held, kept;
     struct counters counters;
     struct histogram latency;
 };
@@ -101,9 +105,12 @@ static void take_census(const struct master *master, const struct service *servi
         if (!child || child->service->totals != service->totals)
             continue;
         counters_add(&census->counters, &child->last);
+        if (child->role == ROLE_KEEPER)
+            census->kept += slot_held(&master->slots[slot]);
         if (child->role != ROLE_WORKER)
             continue;
         histogram_merge(&census->latency, &master->slots[slot].latency);
+        census->held += slot_held(&master->slots[slot]);
         census->starting += child->state == CHILD_STARTING;
         census->ready += child->state == CHILD_READY;
         census->draining += child->state == CHILD_DRAINING;
@@ -135,6 +142,20 @@ static json_t *listen_json(const struct service *service, json_t *activated)
     return listen;
 }
 
+/* On their way are those that one has given and another not yet taken: nearly all of them have
+ * called, and wait for a worker. */
+static void add_keeping(json_t *json, const struct master *master, const struct service *service,
+                        const struct census *census)
+{
+    const struct child *keeper = keepers_find(master, service);
+    uint64_t out = census->counters.value[COUNTER_MOVED_OUT];
+    uint64_t in = census->counters.value[COUNTER_MOVED_IN];
+
+    json_object_set_new(json, "kept", json_integer((json_int_t)census->kept));
+    json_object_set_new(json, "moving", json_integer((json_int_t)(out > in ? out - in : 0)));
+    json_object_set_new(json, "keeper", json_integer(keeper ? (json_int_t)keeper->pid : 0));
+}
+
 static json_t *service_json(const struct master *master, const struct service *service)
 {
     const struct service_config *config = service->config;
@@ -142,11 +163,12 @@ static json_t *service_json(const struct master *master, const struct service *s
     const struct child *usher = overload_usher(master, service);
     json_t *activated = json_object();
     struct census census;
+    json_t *json;
 
     take_census(master, service, &census);
-    return json_pack(
+    json = json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:{s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:I, s:I, s:I, "
-        "s:I, s:I, s:i, s:o, s:o}",
+        "s:I, s:I, s:I, s:i, s:o, s:o}",
         "name", config->name, "listen", listen_json(service, activated), "activated", activated,
         "framing", config_framing_shown(config), "handler",
         config_handler_type_name(config->handler.type), "workers", "mode",
@@ -155,9 +177,12 @@ static json_t *service_json(const struct master *master, const struct service *s
         (int)service->pool.target, "ready", (int)census.ready, "busy", (int)census.busy, "starting",
         (int)census.starting, "draining", (int)census.draining, "started",
         (json_int_t)service->totals->started, "crashed", (json_int_t)service->totals->crashed,
-        "queue", (json_int_t)waiting.depth, "queue_ms", (json_int_t)waiting.longest_ms, "rejected",
+        "held", (json_int_t)census.held, "queue", (json_int_t)waiting.depth, "queue_ms",
+        (json_int_t)waiting.longest_ms, "rejected",
         (json_int_t)census.counters.value[CLOSE_REJECTED], "usher", usher ? (int)usher->pid : 0,
         "latency_us", latency_json(&census.latency), "counters", counters_json(&census.counters));
+    add_keeping(json, master, service, &census);
+    return json;
 }
 
 /* Nothing where nothing went wrong. */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "master/handover.h"
 #include "master/master.h"
+#include "master/shelf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,36 @@ static int add_pools(const struct master *master, struct handover *table)
     return result;
 }
 
+/* A service without its likeness hands none over: its connections are closed in order. */
+static int add_shelf(const struct service *service, struct handover *table)
+{
+    const struct shelf *shelf = service->shelf;
+    const struct handover_entry workers = {.kind = HANDOVER_SHELF,
+                                           .fd = (uint64_t)shelf->workers.in,
+                                           .value = (uint64_t)shelf->workers.out,
+                                           .key = service->config->name,
+                                           .text = service->likeness};
+    const struct handover_entry keeper = {.kind = HANDOVER_INTAKE,
+                                          .fd = (uint64_t)shelf->keeper.in,
+                                          .value = (uint64_t)shelf->keeper.out,
+                                          .key = service->config->name,
+                                          .text = service->likeness};
+    int result = handover_add(table, &workers);
+
+    return result == 0 ? handover_add(table, &keeper) : result;
+}
+
+static int add_shelves(const struct master *master, struct handover *table)
+{
+    const struct generation *current = master->current;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < current->service_count; i++)
+        if (current->services[i].shelf && current->services[i].likeness)
+            result = add_shelf(&current->services[i], table);
+    return result;
+}
+
 static int fill(const struct master *master, struct handover *table)
 {
     const struct listener *control = &master->control.listener;
@@ -80,6 +111,8 @@ static int fill(const struct master *master, struct handover *table)
 
     if (result == 0)
         result = add_pools(master, table);
+    if (result == 0)
+        result = add_shelves(master, table);
     if (result == 0 && control->fd >= 0)
         result = handover_add(table, &(struct handover_entry){.kind = HANDOVER_CONTROL,
                                                               .fd = (uint64_t)control->fd,
@@ -102,9 +135,12 @@ static void become(const struct master *master, const char *program, const struc
     char text[REASON_SIZE];
     sigset_t none;
 
-    for (size_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++) {
         if (table->entries[i].fd)
             fcntl((int)table->entries[i].fd, F_SETFD, 0);
+        if (handover_has_two(table->entries[i].kind))
+            fcntl((int)table->entries[i].value, F_SETFD, 0);
+    }
     fcntl(table_fd, F_SETFD, 0);
     fcntl(channel_fd, F_SETFD, 0);
     snprintf(text, sizeof(text), "%d,%d", table_fd, channel_fd);

@@ -6,6 +6,7 @@
 #include "master/handover.h"
 #include "master/master.h"
 #include "master/pidfile.h"
+#include "master/shelf.h"
 #include "master/successor.h"
 
 #include <errno.h>
@@ -135,6 +136,12 @@ static void let_go(struct master *master, const char *forsaken)
     for (struct listener *l = master->listeners.first; l; l = l->next) {
         l->passed = !is_listed(forsaken, l->fd);
         l->inode = 0;
+    }
+    for (size_t i = 0; i < master->current->service_count; i++) {
+        struct shelf *shelf = master->current->services[i].shelf;
+
+        if (shelf)
+            shelf->passed = !is_listed(forsaken, shelf->workers.in);
     }
     control_pass(&master->control);
     if (master->pid_fd >= 0)

@@ -50,12 +50,16 @@ static void print_listen(const json_t *service, FILE *to)
 /* Since BEFORE. */
 static void print_rates(const json_t *status, const json_t *before, const json_t *service, FILE *to)
 {
-    double connections, messages;
+    double connections, messages, moves;
 
     if (table_rate(status, before, service, "connections", &connections) &&
         table_rate(status, before, service, "messages", &messages))
-        fprintf(to, "  rates     %.1f connections, %.1f messages a second\n", connections,
-                messages);
+        fprintf(to, "  rates     %.1f connections, %.1f messages", connections, messages);
+    else
+        return;
+    if (table_rate(status, before, service, "moved_in", &moves) && moves > 0)
+        fprintf(to, ", %.1f moves", moves);
+    fputs(" a second\n", to);
 }
 
 /* What went wrong with its handler though its workers are well, and what clients were told. */
@@ -80,6 +84,15 @@ static void print_error(const json_t *service, FILE *to)
                 table_text(service, "last_error"));
 }
 
+/* Where they are, if a worker may have several. */
+static void print_connections(const json_t *service, FILE *to)
+{
+    if (table_number(service, "keeper") || table_number(service, "kept"))
+        fprintf(to, "  clients   %lld with workers, %lld kept, %lld called\n",
+                table_number(service, "held"), table_number(service, "kept"),
+                table_number(service, "moving"));
+}
+
 static void print_service(const json_t *status, const json_t *before, const json_t *service,
                           FILE *to)
 {
@@ -101,6 +114,7 @@ static void print_service(const json_t *status, const json_t *before, const json
         fprintf(to, ", scaled from %lld", table_number(workers, "configured"));
     fprintf(to, "; %lld started, %lld crashed\n", table_number(service, "started"),
             table_number(service, "crashed"));
+    print_connections(service, to);
     if (table_number(service, "queue"))
         fprintf(to, "  queue     %lld connections wait, the first for %lld ms\n",
                 table_number(service, "queue"), table_number(service, "queue_ms"));

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REST_MS 100U
+#define REST_MS 150U
 /* How the reason begins when nobody else has ended it. */
 #define ENDED "it ended"
 

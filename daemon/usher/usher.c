@@ -1,13 +1,13 @@
 #include "usher/usher.h"
 
 #include "base/clock.h"
+#include "base/guests.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/proctitle.h"
 #include "config/config.h"
 #include "ipc/gate.h"
 #include "ipc/record.h"
-#include "usher/guests.h"
 
 #include <errno.h>
 #include <stdio.h>

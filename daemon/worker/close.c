@@ -2,7 +2,7 @@
  * The end of a connection. A close with bytes unread makes the kernel send a reset, and a reset
  * makes the client's kernel throw away replies that the client has not read yet. So where we close
  * first, we say so (shutdown), read what is still on its way, and close when the client does, or
- * after a bounded time.
+ * after a bounded time (base/guests.h).
  */
 #include "worker/worker.h"
 
@@ -10,11 +10,10 @@
 #include "base/log.h"
 #include "config/config.h"
 
-#include <errno.h>
-#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define LINGER_BYTES ((size_t)4 * 1024 * 1024)
 #define QUOTED_BYTES 32
 
 /* What the reasons mean for closing and logging. */
@@ -30,6 +29,7 @@ static const unsigned char flags_of[COUNTER_COUNT] = {
     [CLOSE_DRAIN] = LINGER,
     [CLOSE_HANGUP] = LINGER,
     [CLOSE_REPLIED] = LINGER,
+    [CLOSE_EVICTED] = LINGER | BROKEN,
     [CLOSE_IDLE] = BROKEN,
     [CLOSE_FRAME] = BROKEN,
     [CLOSE_REQUEST] = LINGER | BROKEN | HANDLER,
@@ -53,7 +53,7 @@ static const unsigned char flags_of[COUNTER_COUNT] = {
 
 static void log_close(const struct worker *worker, enum counter reason)
 {
-    const struct client *client = &worker->client;
+    const struct client *client = worker->client;
     const struct framed_buffer *input = &worker->conn.input;
     size_t unread = framed_conn_unread(&worker->conn);
     bool quote = (flags_of[reason] & QUOTE) && unread > 0;
@@ -79,40 +79,33 @@ static void log_close(const struct worker *worker, enum counter reason)
                          : LOG_STR("bytes", NULL)));
 }
 
-static void linger(const struct worker *worker)
+/* Until it closes its side, too, or for so long, it is heard while others are served. */
+static void see_out(struct worker *worker, int fd)
 {
-    uint64_t now_ms = clock_ms();
-    uint64_t until_ms = now_ms + worker->service->deadlines.linger_ms;
-    struct pollfd client = {.fd = worker->client.fd, .events = POLLIN};
-    uint8_t scrap[4096];
-    size_t total = 0;
-
-    slot_set(worker->slot, SLOT_WRITING, now_ms);
-    if (shutdown(worker->client.fd, SHUT_WR) < 0)
-        return;
-    while (total < LINGER_BYTES && !worker->stopping) {
-        ssize_t got = recv(worker->client.fd, scrap, sizeof(scrap), MSG_DONTWAIT);
-
-        if (got > 0) {
-            total += (size_t)got;
-            continue;
-        }
-        if (got == 0 || (errno != EAGAIN && errno != EINTR))
-            return;
-        if (clock_ms() >= until_ms)
-            return;
-        poll(&client, 1, clock_left_ms(until_ms, clock_ms()));
-    }
+    if (shutdown(fd, SHUT_WR) == 0)
+        guests_add(&worker->guests, fd, worker->epoll_fd,
+                   clock_ms() + worker->service->deadlines.linger_ms);
+    else
+        close(fd);
 }
 
 void worker_close(struct worker *worker, enum counter reason)
 {
+    struct client *client = worker->client;
+    bool resets = worker_resets(worker, reason); /* or not, and the socket is told so, too */
+    bool lingers = !resets && (flags_of[reason] & LINGER) && !worker->stopping;
+
     log_close(worker, reason);
-    if (!worker_resets(worker, reason) && (flags_of[reason] & LINGER))
-        linger(worker);
-    if (worker->handler->ops->serve) /* whoever else has the socket keeps nobody waiting */
-        shutdown(worker->client.fd, SHUT_RDWR);
-    close(framed_conn_detach(&worker->conn));
-    worker->client.fd = -1;
+    worker_unwatch(worker, client);
+    framed_conn_detach(&worker->conn);
+    if (lingers)
+        see_out(worker, client->fd);
+    else {
+        if (worker->handler->ops->serve) /* whoever else has the socket keeps nobody waiting */
+            shutdown(client->fd, SHUT_RDWR);
+        close(client->fd);
+    }
+    worker_free(worker, client);
+    worker->client = NULL;
     slot_set_peer(worker->slot, NULL, 0);
 }

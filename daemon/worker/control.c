@@ -157,7 +157,12 @@ static void obey(struct worker *worker, const struct record *record, int passed)
     case RECORD_SERVE:
         worker->may_serve = true;
         break;
+    case RECORD_YIELD:
+        worker->yielding = !worker->draining && worker->start->keeper_out >= 0;
+        drain(worker, record->value, record->text);
+        break;
     case RECORD_DRAIN:
+        worker->yielding = false;
         drain(worker, record->value, record->text);
         break;
     case RECORD_STOP:
@@ -169,6 +174,9 @@ static void obey(struct worker *worker, const struct record *record, int passed)
     case RECORD_WAKE:
         worker->look = true;
         break;
+    case RECORD_TRIM:
+        worker->trim_to = (unsigned)record->value;
+        break;
     default:
         break;
     }
@@ -178,6 +186,7 @@ static void obey(struct worker *worker, const struct record *record, int passed)
 static void become_orphan(struct worker *worker)
 {
     worker->orphan = true;
+    worker_unwatch_master(worker);
     for (size_t i = 0; i < worker->start->listener_count; i++)
         close(worker->start->listeners[i]);
 }
@@ -188,6 +197,7 @@ void worker_attend(struct worker *worker)
     int passed;
     int got;
 
+    worker->called = false;
     worker_signalled = 0;
     arm(repeat_timer, 0, 0);
     while ((got = record_receive_with(worker->start->control_fd, &record, &passed)) > 0)

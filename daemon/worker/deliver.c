@@ -34,9 +34,9 @@ void worker_set_waiting(struct worker *worker)
     else if (worker->untaken)
         slot_set(worker->slot, SLOT_HANDLING, worker->handled_ms);
     else if (!framed_conn_drained(&worker->conn))
-        slot_set(worker->slot, SLOT_RECEIVING, worker->client.frame_since_ms);
+        slot_set(worker->slot, SLOT_RECEIVING, worker->client->frame_since_ms);
     else
-        slot_set(worker->slot, SLOT_READING, worker->client.heard_ms);
+        slot_set(worker->slot, SLOT_READING, worker->client->heard_ms);
 }
 
 void worker_answered(void *context, uint64_t began_ns, size_t length)
@@ -70,7 +70,7 @@ enum counter worker_pump(struct worker *worker, const struct pollfd *ready, int 
     handler->away_ms += now - began_ms;
     handler->owed_since_ms += now - began_ms;
     if (worker->conn.bytes_out != sent) {
-        worker->client.heard_ms = now; /* idle is silence of both sides */
+        worker->client->heard_ms = now; /* idle is silence of both sides */
         worker_publish(worker);
     }
     worker_set_waiting(worker);

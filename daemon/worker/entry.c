@@ -15,6 +15,7 @@
 #include "ipc/record.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -65,6 +66,7 @@ static int start_handler(struct worker *worker, char *error, size_t size)
         .reply = worker_reply,
         .stream = &worker_stream,
         .flush = worker_flush,
+        .waits = worker_waits,
         .answered = worker_answered,
         .excuse = worker_excuse,
         .faulted = faulted,
@@ -75,21 +77,6 @@ static int start_handler(struct worker *worker, char *error, size_t size)
     if (!worker->handler)
         return -ENOMEM;
     return handler_start(worker->handler, error, size);
-}
-
-/* Then its program needs nothing to become the same user, and it nothing to kill that. */
-static int become_user(const struct worker *worker, char *error, size_t size)
-{
-    const struct process_config *process = &worker->service->process;
-    struct identity identity;
-    int result;
-
-    if (!process->user && !process->group)
-        return 0;
-    result = identity_lookup(process->user, process->group, &identity, error, size);
-    if (result < 0)
-        return result;
-    return identity_become(&identity, IDENTITY_KEEP_NONE, error, size);
 }
 
 static int set_up(struct worker *worker, char *error, size_t size)
@@ -107,7 +94,7 @@ static int set_up(struct worker *worker, char *error, size_t size)
     descriptors_restore_limit(start->file_limit);
     result = attributes_take(worker->service, start->slot, error, size);
     if (result == 0)
-        result = become_user(worker, error, size);
+        result = role_become_user(start, error, size);
     identity_renounce();
     if (result == 0)
         result = environment_adopt(worker->service);
@@ -123,11 +110,47 @@ static int set_up(struct worker *worker, char *error, size_t size)
     if (result == 0)
         result = framed_conn_init(&worker->conn, worker->service->framing,
                                   worker->service->reply_framing);
+    worker_set_patience(worker);
     if (result == 0)
         result = worker_listen(worker);
     if (result == 0)
         result = start_handler(worker, error, size);
     return result;
+}
+
+/* Descriptors that are not connections. */
+#define OTHER_DESCRIPTORS 64
+
+/* How many connections there is room for: beyond what the service is given anyway the limit of
+ * descriptors is raised no further than asked for, since what runs in the worker may be of an age
+ * that cannot have many. */
+static unsigned make_room(const struct worker *worker)
+{
+    rlim_t wanted = worker->service->workers.connections + OTHER_DESCRIPTORS;
+    rlim_t granted;
+
+    if (worker->handler->ops->alone)
+        return 1;
+    granted = descriptors_allow(wanted);
+    if (granted >= wanted)
+        return (unsigned)worker->service->workers.connections;
+    log_warning("connections", LOG_INT("configured", worker->service->workers.connections),
+                LOG_INT("descriptors", granted),
+                LOG_STR("hint", "resources { nofile = ... } or LimitNOFILE="));
+    return granted > OTHER_DESCRIPTORS ? (unsigned)(granted - OTHER_DESCRIPTORS) : 1;
+}
+
+/* What is the same for all its clients. */
+static void settle(struct worker *worker)
+{
+    const struct service_config *service = worker->service;
+
+    worker->room = make_room(worker);
+    worker->trim_to = UINT_MAX;
+    worker->watch_stale = true;
+    worker->conn.write_ms = (unsigned)service->deadlines.write_ms;
+    worker->one_reply = framed_framing_ends_stream(service->reply_framing);
+    worker->plain = worker->handler->ops->immediate && !worker->one_reply && !service->log_messages;
 }
 
 static void leave(struct worker *worker, int status) __attribute__((noreturn));
@@ -149,18 +172,20 @@ static void leave(struct worker *worker, int status)
 
 void worker_main(const struct worker_start *start)
 {
-    struct worker worker = {
-        .start = start, .service = start->service, .slot = start->shared, .client.fd = -1};
+    static struct worker worker;
     char error[sizeof(((struct record *)NULL)->text)] = "";
     int result;
 
     TEST_POINT("start");
+    worker.start = start;
+    worker.service = start->service;
+    worker.slot = start->shared;
     result = set_up(&worker, error, sizeof(error));
     if (result < 0) {
         worker_report(&worker, RECORD_FAILED, result, error[0] ? error : log_errno_text(result));
         leave(&worker, EXIT_FAILURE);
     }
-    worker.watch_stale = true;
+    settle(&worker);
     worker_report(&worker, RECORD_READY, 0, NULL);
     TEST_POINT("ready");
     while (!worker.stopping && !worker.finished)
@@ -168,5 +193,6 @@ void worker_main(const struct worker_start *start)
             worker_serve(&worker);
             worker_check_due(&worker);
         }
+    worker_drop_all(&worker);
     leave(&worker, EXIT_SUCCESS);
 }

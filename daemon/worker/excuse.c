@@ -59,6 +59,6 @@ enum counter worker_settle(struct worker *worker, enum handler_outcome outcome, 
     if (remedy == REMEDY_TELL)
         return reason;
     log_info("error-reply", LOG_STR("reason", counter_word(reason)),
-             LOG_INT("connection", worker->client.id));
+             LOG_INT("connection", worker->client->id));
     return KEEP_SERVING;
 }

@@ -9,7 +9,7 @@
 
 enum counter worker_lend(struct worker *worker)
 {
-    const struct client *client = &worker->client;
+    const struct client *client = worker->client;
     uint64_t request_ms = worker->service->deadlines.request_ms;
     uint64_t deadline_ms = request_ms ? client->heard_ms + request_ms : 0;
     uint64_t began_ns = clock_ns();
@@ -19,7 +19,7 @@ enum counter worker_lend(struct worker *worker)
 
     slot_set(worker->slot, SLOT_HANDLING, client->heard_ms);
     worker->reply_error = 0;
-    worker->client.messages = 1;
+    worker->client->messages = 1;
     worker->counters.value[COUNTER_MESSAGES]++;
     worker_publish(worker); /* it may be long */
     if (worker_introduce(worker, &introduction) < 0)

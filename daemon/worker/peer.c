@@ -5,7 +5,7 @@
 
 int worker_introduce(const struct worker *worker, struct introduction *introduction)
 {
-    const struct client *client = &worker->client;
+    const struct client *client = worker->client;
     struct framed_peer *peer = &introduction->peer;
     struct sockaddr_storage name = {0};
     socklen_t length = sizeof(name);

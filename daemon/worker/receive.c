@@ -26,7 +26,7 @@ static void tighten(struct limit *limit, uint64_t when_ms, enum counter reason)
 static struct limit limit_of(const struct worker *worker)
 {
     const struct deadlines_config *deadlines = &worker->service->deadlines;
-    const struct client *client = &worker->client;
+    const struct client *client = worker->client;
     struct limit limit = {0, CLOSE_IDLE};
     bool owed = worker->untaken || worker->handler->owed > 0;
     bool within = !worker->untaken && !framed_conn_drained(&worker->conn);
@@ -65,7 +65,7 @@ static enum counter poll_all(struct worker *worker, const struct limit *limit, b
 {
     const struct handler_ops *ops = worker->handler->ops;
     struct pollfd fds[2 + HANDLER_WATCH_MAX] = {
-        {.fd = worker->client.fd, .events = reading ? POLLIN : 0},
+        {.fd = worker->client->fd, .events = reading ? POLLIN : 0},
         /* once the master is gone it is ready for ever */
         {.fd = worker->orphan ? -1 : worker->start->control_fd, .events = POLLIN},
     };
@@ -87,12 +87,34 @@ static enum counter poll_all(struct worker *worker, const struct limit *limit, b
     return KEEP_SERVING;
 }
 
+/* Where others may wait, too: one recv, which blocks for a moment at most, and that only while
+ * there are no others to be heard. As framed_conn_fill(), and -ETIMEDOUT with *REASON. */
+static ssize_t fill_in_turn(struct worker *worker, enum counter *reason)
+{
+    const struct client *client = worker->client;
+    uint64_t frame_ms = worker->service->deadlines.frame_ms;
+    bool alone = worker->held.count == 1 && !worker->handler->ops->watch && !worker->draining;
+    ssize_t got = framed_conn_fill(&worker->conn, alone ? 0 : MSG_DONTWAIT);
+    bool begun = client->frame_since_ms != 0;
+
+    *reason = CLOSE_FRAME;
+    if (got > 0 && begun && frame_ms && clock_ms() >= client->frame_since_ms + frame_ms)
+        return -ETIMEDOUT;
+    if (got != -EAGAIN)
+        return got;
+    /* Who had a message yet is not waited for. */
+    *reason = worker->draining && !worker_may_give(worker, client) && !begun && client->messages > 0
+                  ? CLOSE_DRAIN
+                  : CLIENT_RESTS;
+    return -ETIMEDOUT;
+}
+
 /* One recv without blocking, and a poll when there is nothing yet. As framed_conn_fill(), and
  * -ETIMEDOUT with *REASON. */
 static ssize_t fill_watched(struct worker *worker, enum counter *reason)
 {
     struct limit limit = limit_of(worker);
-    bool reading = !worker->untaken;
+    bool reading = !worker->untaken && !worker->pausing;
     ssize_t got = reading ? framed_conn_fill(&worker->conn, MSG_DONTWAIT) : -EAGAIN;
 
     *reason = limit.reason;
@@ -128,20 +150,23 @@ enum counter worker_receive(struct worker *worker)
     enum counter timeout;
     ssize_t got;
 
-    /* Idle is what comes after the replies, however long they took; some take no time. */
-    if (framed_conn_drained(&worker->conn) && !worker->handler->ops->immediate)
-        worker->client.heard_ms = clock_coarse_ms();
     worker_set_waiting(worker);
     do {
         if (worker_poked())
             worker_attend(worker);
         if (worker->stopping)
             return CLOSE_STOP;
+        worker->pausing =
+            worker->pausing || (worker->room == 1 && worker_may_give(worker, worker->client));
+        if (worker->pausing && worker_is_at_rest(worker))
+            return CLIENT_RESTS;
         if (worker->draining && clock_ms() >= worker->leave_by_ms)
             return worker->handler->owed > 0 ? CLOSE_STOP : CLOSE_DRAIN;
         if (worker->untaken && !worker->handler->full)
             return KEEP_SERVING;
-        if (watched || worker->draining || !framed_conn_drained(&worker->conn))
+        if (worker->room > 1 && !worker->untaken && worker->handler->owed == 0)
+            got = fill_in_turn(worker, &timeout);
+        else if (watched || worker->draining || !framed_conn_drained(&worker->conn))
             got = fill_watched(worker, &timeout);
         else
             got = fill_bare(worker, &timeout);

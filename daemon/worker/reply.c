@@ -17,7 +17,7 @@ void worker_log_misfit(struct worker *worker, size_t length, int verdict)
     if (!limiter_pass(&worker->misfits, 1, clock_coarse_ms()))
         return;
     log_warning("reply-misfit", LOG_STR("reason", framed_verdict_word(verdict)),
-                LOG_INT("connection", worker->client.id), LOG_INT("bytes", length),
+                LOG_INT("connection", worker->client->id), LOG_INT("bytes", length),
                 LOG_STR("framing", framed_framing_name(service->reply_framing)),
                 LOG_INT("max_reply", service->limits.max_reply),
                 LOG_INT("suppressed", limiter_take(&worker->misfits)),
@@ -31,7 +31,7 @@ static void resume(struct worker *worker)
 {
     uint64_t now = clock_ms_of(clock_ns());
 
-    worker->client.heard_ms = now;
+    worker->client->heard_ms = now;
     slot_set(worker->slot, SLOT_HANDLING, now > worker->begun_ms ? now : worker->begun_ms);
 }
 
@@ -82,7 +82,7 @@ static int send_queued(struct worker *worker)
         return result;
     slot_set(worker->slot, SLOT_WRITING, clock_ms());
     result = framed_conn_flush(&worker->conn);
-    worker->client.heard_ms = clock_coarse_ms();
+    worker->client->heard_ms = clock_coarse_ms();
     return result;
 }
 

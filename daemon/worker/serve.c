@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/time.h>
 
 static enum counter reason_of_verdict(int verdict)
 {
@@ -53,7 +52,7 @@ enum counter worker_reason(const struct worker *worker, enum handler_outcome out
 
 static void log_message(const struct worker *worker, const struct framed_message *message)
 {
-    log_info("message", LOG_INT("connection", worker->client.id),
+    log_info("message", LOG_INT("connection", worker->client->id),
              LOG_INT("bytes", message->length));
 }
 
@@ -64,9 +63,9 @@ void worker_log_slow(const struct worker *worker, size_t length, uint64_t took_m
 
     if (limit_ms == 0 || took_ms <= limit_ms)
         return;
-    framed_address_format((const struct sockaddr *)&worker->client.peer, worker->client.peer_length,
-                          peer, sizeof(peer));
-    log_warning("slow-request", LOG_STR("peer", peer), LOG_INT("connection", worker->client.id),
+    framed_address_format((const struct sockaddr *)&worker->client->peer,
+                          worker->client->peer_length, peer, sizeof(peer));
+    log_warning("slow-request", LOG_STR("peer", peer), LOG_INT("connection", worker->client->id),
                 LOG_INT("bytes", length), LOG_INT("took_ms", took_ms));
 }
 
@@ -108,7 +107,7 @@ static inline enum counter handle(struct worker *worker, const struct framed_mes
 
     TEST_POINT("handle");
     worker->reply_error = 0;
-    worker->client.messages++;
+    worker->client->messages++;
     worker->counters.value[COUNTER_MESSAGES]++;
     if (!worker->plain)
         return handle_other(worker, message);
@@ -123,7 +122,7 @@ static void count_discarded(struct worker *worker)
 {
     worker->counters.value[COUNTER_DISCARDED]++;
     log_info("discarded", LOG_STR("reason", framed_verdict_word(FRAMED_OVERSIZE)),
-             LOG_INT("connection", worker->client.id),
+             LOG_INT("connection", worker->client->id),
              LOG_INT("allowed", worker->service->limits.max_message));
 }
 
@@ -168,8 +167,8 @@ static enum counter handle_all(struct worker *worker, int *verdict)
 
 static enum counter answer(struct worker *worker)
 {
-    uint64_t before = worker->client.messages;
-    bool fresh = !framed_conn_drained(&worker->conn) && worker->client.frame_since_ms == 0;
+    uint64_t before = worker->client->messages;
+    bool fresh = !framed_conn_drained(&worker->conn) && worker->client->frame_since_ms == 0;
     int verdict;
     enum counter reason = handle_all(worker, &verdict);
 
@@ -181,9 +180,9 @@ static enum counter answer(struct worker *worker)
         return reason_of_verdict(verdict);
     /* The clock is read only when a message has begun and is not whole. */
     if (framed_conn_drained(&worker->conn) || worker->untaken)
-        worker->client.frame_since_ms = 0;
-    else if (fresh || worker->client.messages != before)
-        worker->client.frame_since_ms = clock_ms();
+        worker->client->frame_since_ms = 0;
+    else if (fresh || worker->client->messages != before)
+        worker->client->frame_since_ms = clock_ms();
     return KEEP_SERVING;
 }
 
@@ -222,104 +221,53 @@ void worker_publish(struct worker *worker)
     worker->unpublished = !slot_publish(worker->slot, &worker->counters);
 }
 
-static enum counter serve(struct worker *worker)
+/* One read's worth is a turn where others may wait, and as many more as it takes to see a large
+ * message to its end, up to so many. */
+#define READS_MAX 16
+
+/* Others are looked after as soon as some time has passed. */
+static bool is_turn_over(struct worker *worker)
+{
+    if (worker->room == 1)
+        return false;
+    if (worker->draining)
+        return true;
+    if (worker->held.count == 1 && !worker->handler->ops->watch)
+        return worker->client->heard_ms != worker->looked_ms;
+    return framed_conn_drained(&worker->conn) || ++worker->reads >= READS_MAX;
+}
+
+bool worker_is_at_rest(const struct worker *worker)
+{
+    return worker->handler->owed == 0 && !worker->untaken;
+}
+
+enum counter worker_serve_messages(struct worker *worker)
 {
     enum counter reason;
+    uint64_t began_ms = 0;
 
     for (;;) {
-        reason = worker_receive(worker);
+        reason =
+            worker->pausing && worker_is_at_rest(worker) ? CLIENT_RESTS : worker_receive(worker);
         if (reason == KEEP_SERVING) {
-            worker->client.heard_ms = worker->handled_ms = clock_coarse_ms();
-            slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
+            began_ms = worker->client->heard_ms = worker->handled_ms = clock_coarse_ms();
+            slot_set(worker->slot, SLOT_HANDLING, began_ms);
             reason = send_owed(worker, answer(worker));
         } else if (reason == CLOSE_CLIENT) {
             reason = send_owed(worker, answer_last(worker));
         }
-        if (worker->handler->ops->pump)
+        if (worker->handler->ops->pump && reason != CLIENT_RESTS)
             reason = worker_deliver(worker, reason);
         if (reason != KEEP_SERVING)
             return reason;
         TEST_POINT("replied");
         worker_publish(worker);
+        /* Idle is what comes after the replies, however long they took; some take no time. */
+        if (!worker->handler->ops->immediate) {
+            worker->client->heard_ms = clock_coarse_ms();
+            worker_note_pace(worker, worker->client->heard_ms - began_ms);
+        }
+        worker->pausing = worker->pausing || is_turn_over(worker);
     }
-}
-
-static void set_timeout(int fd, int option, uint64_t ms)
-{
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                           .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-
-    setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
-}
-
-/* Tells a handler that wants to know who has come. 0, or a negative errno: it does not want it. */
-static int open_handler(struct worker *worker)
-{
-    struct introduction introduction;
-    int result;
-
-    if (!worker->handler->ops->open)
-        return 0;
-    slot_set(worker->slot, SLOT_HANDLING, worker->client.heard_ms);
-    result = worker_introduce(worker, &introduction);
-    return result < 0 ? result : worker->handler->ops->open(worker->handler, &introduction.peer);
-}
-
-/* A client has just connected: its socket takes the few bytes at once. */
-static enum counter greet(struct worker *worker)
-{
-    size_t length;
-    const uint8_t *greeting = framed_framing_greeting(worker->service->framing, &length);
-
-    if (length > 0 && framed_conn_put_raw(&worker->conn, greeting, length) < 0)
-        return CLOSE_RESET;
-    return worker_send(worker);
-}
-
-static enum counter serve_messages(struct worker *worker)
-{
-    const struct deadlines_config *deadlines = &worker->service->deadlines;
-    enum counter reason = CLOSE_HANDLER_FAILED;
-
-    set_timeout(worker->client.fd, SO_RCVTIMEO, deadlines->idle_ms);
-    set_timeout(worker->client.fd, SO_SNDTIMEO, deadlines->write_ms);
-    worker->conn.write_ms = (unsigned)deadlines->write_ms;
-    worker->untaken = false;
-    worker->handler->farewell = FAREWELL_FAULT;
-    worker->one_reply = framed_framing_ends_stream(worker->service->reply_framing);
-    if (worker->one_reply)
-        worker_arm(worker, true);
-    worker->plain =
-        worker->handler->ops->immediate && !worker->one_reply && !worker->service->log_messages;
-    if (open_handler(worker) < 0)
-        return reason;
-    reason = greet(worker);
-    if (reason == KEEP_SERVING)
-        reason = serve(worker);
-    if (worker->handler->ops->close) {
-        slot_set(worker->slot, SLOT_HANDLING, clock_coarse_ms());
-        worker->handler->ops->close(worker->handler);
-    }
-    return reason;
-}
-
-uint64_t worker_replies(const struct worker *worker)
-{
-    return worker->counters.value[COUNTER_REPLIES] + worker->counters.value[COUNTER_ERROR_REPLIES];
-}
-
-void worker_serve(struct worker *worker)
-{
-    enum counter reason;
-
-    worker->counters.value[COUNTER_CONNECTIONS]++;
-    worker->client.replies_before = worker_replies(worker);
-    slot_set_peer(worker->slot, (const struct sockaddr *)&worker->client.peer,
-                  worker->client.peer_length);
-    framed_conn_attach(&worker->conn, worker->client.fd);
-    reason = worker->handler->ops->serve ? worker_lend(worker) : serve_messages(worker);
-    /* In one go with what the last messages came to, and before a close that may take its time. */
-    worker->counters.value[reason]++;
-    worker_publish(worker);
-    worker_close(worker, reason);
 }

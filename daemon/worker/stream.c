@@ -25,14 +25,14 @@ void worker_arm(const struct worker *worker, bool resetting)
     struct linger linger = {.l_onoff = resetting};
 
     if (framed_framing_hides_cuts(worker->service->reply_framing))
-        setsockopt(worker->client.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+        setsockopt(worker->client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
 /* Nothing was said, and that is not what the handler had to say. */
 static bool lacks_reply(const struct worker *worker, enum counter reason)
 {
     return worker->one_reply && reason != CLOSE_CLIENT && reason != CLOSE_HANGUP &&
-           reason != CLOSE_REPLIED && worker_replies(worker) == worker->client.replies_before;
+           reason != CLOSE_REPLIED && worker_replies(worker) == worker->client->replies_before;
 }
 
 bool worker_resets(const struct worker *worker, enum counter reason)
@@ -127,7 +127,7 @@ enum counter worker_cut(struct worker *worker, enum counter reason)
         return reason;
     log_warning(
         "reply-cut", LOG_STR("reason", counter_word(reason)),
-        LOG_INT("connection", worker->client.id), LOG_INT("written", reply->written),
+        LOG_INT("connection", worker->client->id), LOG_INT("written", reply->written),
         LOG_STR("verdict", worker->reply_error ? framed_verdict_word(worker->reply_error) : NULL),
         LOG_INT("missing", known ? reply->left : 0),
         LOG_INT("suppressed", limiter_take(&worker->misfits)));

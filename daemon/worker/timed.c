@@ -9,26 +9,12 @@
 #include "base/clock.h"
 #include "config/config.h"
 
-/* The coarse clock is behind the other one by less than this (Linux: 1 to 10 ms). */
-static uint64_t tick_ms(void)
-{
-    static uint64_t tick;
-
-    if (tick == 0) {
-        struct timespec resolution = {.tv_nsec = 10000000};
-
-        clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
-        tick = clock_ms_of((uint64_t)resolution.tv_nsec);
-    }
-    return tick;
-}
-
 /* Where a time of few milliseconds is worth a line in the log, it is to be the right message's. */
 static unsigned longest_run(const struct worker *worker)
 {
     uint64_t slow_ms = worker->service->deadlines.slow_request_ms;
 
-    return slow_ms > 0 && slow_ms < 2 * tick_ms() ? 1 : PACE_RUN_MAX;
+    return slow_ms > 0 && slow_ms < 2 * clock_tick_ms() ? 1 : PACE_RUN_MAX;
 }
 
 /* Those behind the first of a run may begin a tick later, and no deadline is ever early. */
@@ -42,7 +28,7 @@ static void mark(struct worker *worker)
     worker->begun_ms = worker->handled_ms;
     if (pace->length > 1) {
         worker->coarse_ms = clock_coarse_ms();
-        worker->begun_ms = worker->coarse_ms + tick_ms() + 1;
+        worker->begun_ms = worker->coarse_ms + clock_tick_ms() + 1;
     }
     slot_set(worker->slot, SLOT_HANDLING, worker->begun_ms);
 }

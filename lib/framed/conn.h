@@ -100,6 +100,32 @@ void framed_conn_attach(struct framed_conn *conn, int fd);
 int framed_conn_detach(struct framed_conn *conn);
 
 /*
+ * What belongs to a connection between two messages while others use the buffers: so one set of
+ * buffers serves many connections in turns. Zeroed, it is a connection that has just come.
+ */
+struct framed_parked {
+    struct framed_decoder decoder;
+    struct framed_buffer unread; /* a message's start; data: NULL without, else of malloc(3) */
+    size_t assembled;            /* as of struct framed_conn, with the next two */
+    size_t gap;
+    size_t need;
+};
+
+/*
+ * Lets go of the socket, all of whose replies have been sent, and puts into *PARKED what is to be
+ * kept of it: framed_conn_unread() bytes in memory that is *PARKED's from now on, and those are all
+ * that it takes. What has been read of a large message is handed over, not copied. 0; or -ENOMEM:
+ * nothing has changed.
+ */
+int framed_conn_park(struct framed_conn *conn, struct framed_parked *parked);
+
+/* As framed_conn_attach(), but goes on from *PARKED, which is empty then. */
+void framed_conn_unpark(struct framed_conn *conn, int fd, struct framed_parked *parked);
+
+/* Frees what *PARKED keeps, and zeroes it. Harmless on a zeroed one. */
+void framed_parked_free(struct framed_parked *parked);
+
+/*
  * Takes the next whole message out of the input buffer; no I/O. Its fragments are put together
  * where they lie, frames without a message are dropped. FRAMED_OK with *MESSAGE, FRAMED_NEED_MORE,
  * or an error verdict after which the connection can only be closed; but after FRAMED_OVERSIZE it

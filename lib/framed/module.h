@@ -13,7 +13,8 @@
  *
  * Each worker is a process of its own, so nothing here needs a lock. Callbacks run one at a time
  * and may block; the service's `request` deadline bounds how long. Signals that framed sends its
- * own workers may interrupt a blocking system call (EINTR).
+ * own workers may interrupt a blocking system call (EINTR). Several connections may be open at a
+ * time: what belongs to one is kept in what open() makes for it.
  */
 #ifndef FRAMED_MODULE_H
 #define FRAMED_MODULE_H
@@ -107,6 +108,9 @@ struct framed_peer {
     gid_t gid;
 };
 
+/* Bytes that may go along with a connection (see `save`). */
+#define FRAMED_SAVED_MAX 4096
+
 /* What a module exports, under the name framed_module (see FRAMED_MODULE). */
 struct framed_module {
     uint32_t abi;  /* FRAMED_MODULE_ABI; checked at load */
@@ -145,8 +149,23 @@ struct framed_module {
     int (*message)(void *state, void *connection, struct framed_call *call, const void *data,
                    size_t length);
 
-    /* The client has gone. May be NULL. */
+    /* The client has gone, or has moved (see `save`). May be NULL. */
     void (*close)(void *state, void *connection);
+
+    /*
+     * Between messages: CONNECTION goes on with another worker. Writes into DATA (SIZE bytes:
+     * FRAMED_SAVED_MAX) what `restore` needs there; returns how many bytes, or a negative errno: it
+     * cannot go, and is closed in order should its worker have to leave. `close` follows where it
+     * has gone; where nobody could take it there may be another `save`. With `restore`, or both
+     * NULL: then connections of a module with `open` or `close` stay with their worker.
+     */
+    int (*save)(void *state, void *connection, void *data, size_t size);
+
+    /* Instead of `open`, for one that was saved: DATA (LENGTH bytes) is what `save` has written, in
+     * a worker of another start of the service, perhaps by another version of the module. As of
+     * `open`. */
+    int (*restore)(void *state, const struct framed_peer *peer, const void *data, size_t length,
+                   void **connection);
 
     /* The worker leaves in order (not when it is killed). May be NULL. */
     void (*fini)(void *state);

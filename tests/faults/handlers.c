@@ -59,6 +59,26 @@ START_TEST(stray_lines_reach_nobody_else)
 }
 END_TEST
 
+/* Nor one whom the worker has known for long. */
+START_TEST(stray_lines_reach_nobody_who_is_held)
+{
+    static const char *const troubles[] = {"!twice", "!late 0", "!late 1", "!late 3"};
+    struct framed_client *others[3];
+    char text[32];
+
+    daemon_start(SERVICE("1", SCRIPTED, ""));
+    for (unsigned i = 0; i < 3; i++)
+        others[i] = client_open("unix:$DIR/x.sock", "line");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        ask_for(troubles[i % 4]);
+        snprintf(text, sizeof(text), "good %u", i);
+        client_expect(others[i % 3], text, text);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        framed_client_free(others[i]);
+}
+END_TEST
+
 START_TEST(stray_lines_under_load)
 {
     struct load load = {.style = LOAD_CONNECTION_A_MESSAGE, .framing = "line", .clients = 4};
@@ -252,8 +272,8 @@ START_TEST(sees_its_own_descriptors_only)
 }
 END_TEST
 
-SUITE("handlers", stray_lines_reach_nobody_else, stray_lines_under_load,
-      stray_line_ends_the_connection, dies_over_a_message, dies_in_the_middle_of_a_reply,
-      closes_its_output, never_answers_and_ignores_term, killed_between_messages,
-      killed_over_and_over_under_load, cannot_start_again, floods_its_errors,
-      its_children_go_with_it, sees_its_own_descriptors_only)
+SUITE("handlers", stray_lines_reach_nobody_else, stray_lines_reach_nobody_who_is_held,
+      stray_lines_under_load, stray_line_ends_the_connection, dies_over_a_message,
+      dies_in_the_middle_of_a_reply, closes_its_output, never_answers_and_ignores_term,
+      killed_between_messages, killed_over_and_over_under_load, cannot_start_again,
+      floods_its_errors, its_children_go_with_it, sees_its_own_descriptors_only)

@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #define PROGRAMS(more)                                                                             \
-    "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 2 }\n"              \
+    "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 2 connections = 1 " \
+    "}\n"                                                                                          \
     "handler { command = {\"$HANDLERS/scripted\"} } " more " }\n"
 #define ECHO(more)                                                                                 \
-    "service it { listen = \"unix:$DIR/x.sock\" workers { max = 2 } handler { builtin = echo "     \
+    "service it { listen = \"unix:$DIR/x.sock\" workers { max = 2 connections = 1 } handler { "    \
+    "builtin = echo "                                                                              \
     "} " more " }\n"
 #define MIB ((size_t)1024 * 1024)
 

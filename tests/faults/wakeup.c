@@ -1,7 +1,7 @@
 /*
- * A worker that is killed after a connection has woken it, and before it has accepted. The kernel
- * wakes one worker for each connection; here the next connection, or the replacement of the dead,
- * would be far off.
+ * A worker that is killed, or replaced, after a connection has woken it, and before it has
+ * accepted. The kernel wakes one worker for each connection; where that one is killed the next
+ * connection, or its replacement, is far off.
  */
 #include "support/client.h"
 #include "support/daemon.h"
@@ -30,9 +30,9 @@ static bool enters_accept(pid_t pid, int status)
     return info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_accept4;
 }
 
-/* Kills the first of the workers that tries to accept; its own end lets go of the others. */
-static void trace(const pid_t *pids, size_t count, int ready_fd) __attribute__((noreturn));
-static void trace(const pid_t *pids, size_t count, int ready_fd)
+/* Which of the workers is the first that is about to accept; a byte at TELL_FD when all are
+ * watched. The end of who called lets go of the others. */
+static pid_t trace(const pid_t *pids, size_t count, int tell_fd)
 {
     int status;
     pid_t pid;
@@ -45,64 +45,148 @@ static void trace(const pid_t *pids, size_t count, int ready_fd)
             _exit(EXIT_SKIP);
     /* Each stops once, then runs from one system call to the next. */
     for (size_t stops = 0; (pid = waitpid(-1, &status, __WALL)) > 0;) {
-        if (enters_accept(pid, status)) {
-            kill(pid, SIGKILL);
-            waitpid(pid, &status, __WALL);
-            _exit(EXIT_SUCCESS);
-        }
+        if (enters_accept(pid, status))
+            return pid;
         ptrace(PTRACE_SYSCALL, pid, 0, 0);
         if (++stops == count)
-            (void)!write(ready_fd, "+", 1);
+            (void)!write(tell_fd, "+", 1);
     }
     _exit(EXIT_FAILURE);
 }
 
-/* In epoll_wait, and not just passing: a wake-up will reach it. */
-static bool sleeps(pid_t pid)
+struct tracer {
+    pid_t pid;
+    int tells; /* a byte when it is ready, and another when a worker is about to accept */
+    int hears; /* its end: what it holds may go on */
+};
+
+/* Does ACT to the first that is about to accept. False: it may not trace here. */
+static bool start_tracer(struct tracer *tracer, const pid_t *pids, size_t count,
+                         void (*act)(pid_t pid, int tell_fd, int hear_fd))
 {
-    for (int i = 0; i < 10; i++) {
-        if (process_state(pid) != 'S')
-            return false;
-        nap(2);
+    int tell[2], hear[2];
+    char byte;
+
+    ck_assert_int_eq(pipe(tell), 0);
+    ck_assert_int_eq(pipe(hear), 0);
+    tracer->pid = fork();
+    ck_assert_int_ge(tracer->pid, 0);
+    if (tracer->pid == 0) {
+        close(hear[1]);
+        act(trace(pids, count, tell[1]), tell[1], hear[0]);
+        _exit(EXIT_SUCCESS);
     }
+    close(tell[1]);
+    close(hear[0]);
+    tracer->tells = tell[0];
+    tracer->hears = hear[1];
+    if (read(tracer->tells, &byte, 1) != 1)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        ck_assert(UNTIL(process_sleeps(pids[i])));
     return true;
+}
+
+static void end_tracer(const struct tracer *tracer)
+{
+    int status;
+
+    close(tracer->hears);
+    close(tracer->tells);
+    ck_assert_int_eq(waitpid(tracer->pid, &status, 0), tracer->pid);
+    ck_assert_msg(WIFEXITED(status) &&
+                      (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EXIT_SKIP),
+                  "the tracer has failed: %d", status);
+}
+
+static void kill_it(pid_t pid, int tell_fd, int hear_fd)
+{
+    int status;
+
+    (void)tell_fd;
+    (void)hear_fd;
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, __WALL);
 }
 
 START_TEST(killed_between_wakeup_and_accept)
 {
+    struct tracer tracer;
     uint64_t began;
     pid_t pids[WORKERS_MAX];
-    size_t count;
-    char byte;
-    int ready[2];
-    int status;
-    pid_t tracer;
 
     daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 2 }\n"
                  "handler { command = {\"$HANDLERS/scripted\"} settle = 2s } }\n");
-    count = status_workers("it", pids);
-    ck_assert_uint_eq(count, 2);
-    ck_assert_int_eq(pipe(ready), 0);
-    tracer = fork();
-    ck_assert_int_ge(tracer, 0);
-    if (tracer == 0)
-        trace(pids, count, ready[1]);
-    close(ready[1]);
-    if (read(ready[0], &byte, 1) == 1) {
-        ck_assert(UNTIL(sleeps(pids[0]) && sleeps(pids[1])));
+    ck_assert_uint_eq(status_workers("it", pids), 2);
+    if (start_tracer(&tracer, pids, 2, kill_it)) {
         began = now_ms();
         client_once("unix:$DIR/x.sock", "line", "do not forget me", "do not forget me");
         ck_assert_uint_lt(now_ms() - began, 1500);
+        log_wait("event=worker-exit", "signal 9");
+        status_wait_workers("it", 2);
     }
-    close(ready[0]);
-    ck_assert_int_eq(waitpid(tracer, &status, 0), tracer);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP)
-        return; /* no permission to trace here */
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the tracer has failed: %d",
-                  status);
-    log_wait("event=worker-exit", "signal 9");
-    status_wait_workers("it", 2);
+    end_tracer(&tracer);
 }
 END_TEST
 
-SUITE("wakeup", killed_between_wakeup_and_accept)
+/* It has accepted, and goes on when HEAR_FD ends. */
+static void hold_it(pid_t pid, int tell_fd, int hear_fd)
+{
+    char byte;
+    int status;
+
+    ptrace(PTRACE_SYSCALL, pid, 0, 0);
+    waitpid(pid, &status, __WALL);
+    (void)!write(tell_fd, "+", 1);
+    (void)!read(hear_fd, &byte, 1);
+    ptrace(PTRACE_DETACH, pid, 0, 0);
+}
+
+/* The old worker has accepted a connection, and knows only then that there has been a reload: what
+ * comes after that is for the new one. */
+static void reload_meanwhile(const char *before, const char *after, const char *message,
+                             const char *reply)
+{
+    struct framed_client *client;
+    struct tracer tracer;
+    pid_t pids[WORKERS_MAX];
+    char byte;
+
+    daemon_start(before);
+    ck_assert_uint_eq(status_workers("it", pids), 1);
+    if (start_tracer(&tracer, pids, 1, hold_it)) {
+        client = client_open("unix:$DIR/x.sock", "line");
+        ck_assert_int_eq(read(tracer.tells, &byte, 1), 1);
+        daemon_configure(after);
+        json_decref(control_ask("reload"));
+        client_send(client, message);
+        close(tracer.hears);
+        client_receive(client, reply);
+        framed_client_free(client);
+    }
+    end_tracer(&tracer);
+}
+
+#define HOLDING(module, more)                                                                      \
+    "service it { listen = \"unix:$DIR/x.sock\" framing = line\n"                                  \
+    "workers { max = 1 connections = 10 } handler { module = \"$HANDLERS/" module "\" }\n" more    \
+    "}\n"
+#define KEYED(greeting) HOLDING("keyed.so", "module { greeting = " greeting " }")
+#define STATEFUL HOLDING("../support/handlers/good.so", "")
+
+START_TEST(reload_after_accept)
+{
+    reload_meanwhile(KEYED("old"), KEYED("new"), "you", "new you of nowhere, 1 given");
+}
+END_TEST
+
+/* What it keeps for each connection is the new one's, too. */
+START_TEST(reload_after_accept_with_state)
+{
+    reload_meanwhile(STATEFUL, STATEFUL, "count", "1 of 1");
+    status_wait_counter("it", "moved_out", 2); /* to the keeper, and from there */
+}
+END_TEST
+
+SUITE("wakeup", killed_between_wakeup_and_accept, reload_after_accept,
+      reload_after_accept_with_state)

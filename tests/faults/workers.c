@@ -24,7 +24,7 @@ START_TEST(killed_while_serving)
     pid_t victim;
     int fd;
 
-    daemon_start(ECHO("4"));
+    daemon_start(ECHO("4 connections = 1"));
     fd = raw_connect("unix:$DIR/x.sock");
     raw_send_text(fd, "\0\0\0\2h");
     victim = status_wait_busy("echo", "receiving");
@@ -204,8 +204,9 @@ START_TEST(stopped_while_it_drains)
     pid_t worker;
     int fd;
 
-    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
-                 "handler { builtin = echo } deadlines { request = 300ms drain = 30s } }\n");
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line\n"
+                 "workers { max = 1 connections = 1 } handler { builtin = echo }\n"
+                 "deadlines { request = 300ms drain = 30s } }\n");
     fd = raw_connect("unix:$DIR/x.sock");
     worker = status_wait_busy("it", "reading");
     kill(daemon_pid(), SIGHUP);

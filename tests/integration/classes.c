@@ -14,9 +14,10 @@
 #define SERVICE(more)                                                                              \
     "service it { listen = \"unix:$DIR/x.sock\" handler { builtin = echo }\n" more "\n}\n"
 
-/* Reloads TEXT, and waits until COUNT workers of it are all that there is. */
-static void reload(const char *text, size_t count)
+/* Reloads TEXT, and waits until WORKERS and their keeper are all that there is. */
+static void reload(const char *text, size_t workers)
 {
+    size_t count = workers + 1;
     struct output output;
     pid_t pids[PROCESSES_MAX];
 

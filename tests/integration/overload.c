@@ -16,7 +16,7 @@
 #define PLACE "unix:$DIR/x.sock"
 #define SERVICE(keys, workers)                                                                     \
     "service it { listen = \"" PLACE "\" framing = line " keys "\n"                                \
-    "workers { " workers " } handler { builtin = echo } }\n"
+    "workers { connections = 1 " workers " } handler { builtin = echo } }\n"
 #define AT_ONCE "overload = reject queue_timeout = 0s busy_reply = busy"
 #define CROWD 200
 #define REQUEST_BYTES 300000
@@ -69,7 +69,7 @@ static void check_rejected(const char *address, const char *busy, size_t length)
 
 #define WIRE(name, address, framing)                                                               \
     "service " name " { listen = \"" address "\" framing = " framing " " AT_ONCE "\n"              \
-    "workers { max = 2 } handler { builtin = echo } }\n"
+    "workers { max = 2 connections = 1 } handler { builtin = echo } }\n"
 
 START_TEST(who_is_too_many_is_told_at_once)
 {
@@ -247,8 +247,9 @@ START_TEST(of_a_crowd_each_is_served_or_told)
     long long rejected = 0;
     bool busy;
 
-    daemon_start("service it { listen = \"" PLACE "\" framing = line " AT_ONCE "\n"
-                 "workers { max = 2 } handler { command = {\"$HANDLERS/scripted\"} } }\n");
+    daemon_start(
+        "service it { listen = \"" PLACE "\" framing = line " AT_ONCE "\n"
+        "workers { max = 2 connections = 1 } handler { command = {\"$HANDLERS/scripted\"} } }\n");
     for (int i = 0; i < CROWD; i++) {
         fds[i] = raw_connect(PLACE);
         raw_send_text(fds[i], "!slow 10\n");

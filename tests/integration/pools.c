@@ -15,7 +15,7 @@
 
 #define SERVICE(workers, handler)                                                                  \
     "service it { listen = \"unix:$DIR/x.sock\" framing = line\n"                                  \
-    "workers { " workers " }\n"                                                                    \
+    "workers { connections = 1 " workers " }\n"                                                    \
     "handler { " handler " } }\n"
 #define ECHO "builtin = echo"
 #define SCRIPTED "command = {\"$HANDLERS/scripted\"}"
@@ -227,8 +227,9 @@ START_TEST(reload_refuses_a_bad_handler_while_there_is_no_worker)
 
     daemon_start(SERVICE("mode = ondemand idle_exit = 1ms", SCRIPTED));
     status_wait_workers("it", 0);
-    daemon_configure(SERVICE("mode = ondemand idle_exit = 1ms",
-                             "command = {\"$HANDLERS/scripted\", \"--fail\", \"no luck\"}"));
+    daemon_configure(
+        SERVICE("mode = ondemand idle_exit = 1ms",
+                "command = {\"$HANDLERS/scripted\", \"--fail\", \"no luck\"} settle = 5s"));
     RUN(&output, FRAMECTL, "-s", daemon_control(), "reload");
     ck_assert_int_eq(output.status, 1);
     client_once("unix:$DIR/x.sock", "line", "still", "still");

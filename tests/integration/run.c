@@ -176,8 +176,8 @@ START_TEST(handler_that_cannot_start_is_told)
     ck_assert_msg(strstr(output.err, "/nowhere/handler") != NULL, "%s", output.err);
     ck_assert_str_eq(output.out, "");
 
-    RUN(&output, FRAMED, "run", "-l", "tcp:127.0.0.1:0", "--", expand("$HANDLERS/scripted"),
-        "--fail", "no luck today");
+    RUN(&output, FRAMED, "run", "-l", "tcp:127.0.0.1:0", "--settle", "5s", "--",
+        expand("$HANDLERS/scripted"), "--fail", "no luck today");
     ck_assert_int_eq(output.status, 1);
     ck_assert_msg(strstr(output.err, "no luck today") != NULL, "%s", output.err);
     ck_assert_str_eq(output.out, "");

@@ -122,7 +122,7 @@ START_TEST(others_have_another_limit)
 {
     struct framed_client *clients[4];
 
-    daemon_start(SERVICE("mode = ondemand max = 2 idle_exit = 10s", ECHO));
+    daemon_start(SERVICE("mode = ondemand max = 2 idle_exit = 10s connections = 1", ECHO));
     for (int i = 0; i < 4; i++) {
         clients[i] = client_open("unix:$DIR/x.sock", "line");
         client_send(clients[i], "hello");

@@ -90,8 +90,8 @@ START_TEST(every_worker_hangs_and_all_is_shown)
     json_t *status;
     int fds[2];
 
-    daemon_start("service echo { listen = \"tcp:127.0.0.1:0\" framing = line workers { max = 2 }\n"
-                 "handler { builtin = echo } }\n");
+    daemon_start("service echo { listen = \"tcp:127.0.0.1:0\" framing = line\n"
+                 "workers { max = 2 connections = 1 } handler { builtin = echo } }\n");
     for (int i = 0; i < 2; i++) {
         fds[i] = raw_connect(daemon_address("echo", 0));
         raw_send_text(fds[i], "hello\n");

@@ -51,7 +51,9 @@ static void check_status(pid_t pid, const char *key, const char *value)
     free(text);
 }
 
-/* The worker, the program, and whatever else descends from framed: nobody, with nothing. */
+/* The worker, the program, the keeper, and whatever else descends from framed: nobody, with
+ * nothing.
+ */
 static void check_all_are_nobody(size_t count)
 {
     pid_t pids[PROCESSES_MAX];
@@ -83,7 +85,7 @@ START_TEST(a_service_is_another_user)
         return;
     daemon_start(SERVICE("process { user = nobody }", SHOW));
     check_who();
-    check_all_are_nobody(2);
+    check_all_are_nobody(3);
 }
 END_TEST
 
@@ -105,12 +107,12 @@ START_TEST(framed_itself_need_not_stay_root)
     ck_assert_int_eq(chmod(expand("$DIR/framed.conf"), 0644), 0);
     check_status(daemon_pid(), "CapPrm", CAPABILITIES_KEPT);
     check_who();
-    check_all_are_nobody(2);
+    check_all_are_nobody(3);
     daemon_upgrade();
     check_status(daemon_pid(), "CapPrm", CAPABILITIES_KEPT);
-    ck_assert(UNTIL(process_descendants(daemon_pid(), (pid_t[4]){0}, 4) == 2));
+    ck_assert(UNTIL(process_descendants(daemon_pid(), (pid_t[4]){0}, 4) == 3));
     check_who();
-    check_all_are_nobody(2);
+    check_all_are_nobody(3);
 }
 END_TEST
 
@@ -125,8 +127,8 @@ START_TEST(a_stuck_one_is_ended)
         "process { user = nobody } deadlines { drain = 200ms grace = 100ms }",
         "command = {\"sh\", \"-c\", \"trap '' TERM; setsid sleep 1000 & while :; do sleep 100; "
         "done\"}"));
-    ck_assert(UNTIL(process_descendants(daemon_pid(), pids, PROCESSES_MAX) == 4));
-    check_all_are_nobody(4);
+    ck_assert(UNTIL(process_descendants(daemon_pid(), pids, PROCESSES_MAX) == 5));
+    check_all_are_nobody(5);
     daemon_stop();
     daemon_check_gone();
 }
@@ -142,8 +144,8 @@ START_TEST(a_stopped_worker_is_killed)
     daemon_start("user = daemon\n" SERVICE(
         "process { user = nobody } deadlines { drain = 200ms grace = 100ms }",
         "command = {\"sh\", \"-c\", \"setsid sleep 1000 & exec cat\"}"));
-    ck_assert(UNTIL(process_descendants(daemon_pid(), pids, PROCESSES_MAX) == 3));
-    ck_assert_uint_eq(process_children(daemon_pid(), pids, PROCESSES_MAX), 1);
+    ck_assert(UNTIL(process_descendants(daemon_pid(), pids, PROCESSES_MAX) == 4));
+    ck_assert_uint_eq(status_workers("it", pids), 1);
     ck_assert_int_eq(kill(pids[0], SIGSTOP), 0);
     daemon_stop();
     daemon_check_gone();
@@ -184,7 +186,7 @@ START_TEST(the_log_is_opened_anew)
     ck_assert(UNTIL(file_has("$DIR/log/framed", "event=log-reopened")));
     ck_assert(UNTIL(is_told_in("$DIR/log/framed")));
     ck_assert(!file_has("$DIR/log/framed", "event=log-reopen "));
-    check_all_are_nobody(2);
+    check_all_are_nobody(3);
 }
 END_TEST
 

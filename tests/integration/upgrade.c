@@ -80,15 +80,20 @@ START_TEST(framed_run_by_signal)
 }
 END_TEST
 
-/* A client that stays is served by the old one, to the end of what it has asked. */
-START_TEST(who_is_served_is_served_to_the_end)
+/* A client that stays is served by the old one to the end of what it has asked, and then by the new
+ * one, where it can move. */
+static void stay(const char *workers, bool moves)
 {
+    char config[256];
     struct framed_client *client;
     struct output output;
     int pid = 0;
 
-    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 1 }\n"
-                 "handler { command = {\"$HANDLERS/scripted\"} } }\n");
+    snprintf(config, sizeof(config),
+             "service it { listen = \"unix:$DIR/x.sock\" framing = line workers { %s }\n"
+             "handler { command = {\"$HANDLERS/scripted\"} } }\n",
+             workers);
+    daemon_start(config);
     client = client_open("unix:$DIR/x.sock", "line");
     client_send(client, "!slow 700");
     status_wait_busy("it", "handling");
@@ -98,9 +103,23 @@ START_TEST(who_is_served_is_served_to_the_end)
     client_once("unix:$DIR/x.sock", "line", "hello", "hello");
     ck_assert(process_lives(daemon_pid()));
     client_receive(client, "slow");
-    client_expect_end(client);
+    if (moves)
+        client_expect(client, "next", "next");
+    else
+        client_expect_end(client);
     framed_client_free(client);
     daemon_follow(pid);
+}
+
+START_TEST(who_is_served_is_served_to_the_end)
+{
+    stay("max = 1 connections = 1", false);
+}
+END_TEST
+
+START_TEST(who_is_served_is_served_by_both)
+{
+    stay("max = 1", true);
 }
 END_TEST
 
@@ -185,7 +204,8 @@ START_TEST(pools_go_on_as_they_were)
     json_t *status;
 
     daemon_start("service d { listen = \"unix:$DIR/d.sock\" framing = line\n"
-                 "workers { mode = dynamic min = 1 max = 8 spare_min = 1 spare_max = 8 }\n"
+                 "workers { mode = dynamic min = 1 max = 8 spare_min = 1 spare_max = 8\n"
+                 "connections = 1 }\n"
                  "handler { builtin = echo } }\n" ECHO);
     for (int i = 0; i < 4; i++) {
         clients[i] = client_open("unix:$DIR/d.sock", "line");
@@ -278,5 +298,6 @@ START_TEST(limits_and_environment_stay)
 END_TEST
 
 SUITE("upgrade", another_process_with_the_same_sockets, framed_run_by_signal,
-      who_is_served_is_served_to_the_end, a_stop_is_of_both, addresses_that_change,
-      pools_go_on_as_they_were, as_the_same_user, limits_and_environment_stay)
+      who_is_served_is_served_to_the_end, who_is_served_is_served_by_both, a_stop_is_of_both,
+      addresses_that_change, pools_go_on_as_they_were, as_the_same_user,
+      limits_and_environment_stay)

@@ -49,6 +49,16 @@ char process_state(pid_t pid)
     return state[0];
 }
 
+bool process_sleeps(pid_t pid)
+{
+    for (int i = 0; i < 10; i++) {
+        if (process_state(pid) != 'S')
+            return false;
+        nap(2);
+    }
+    return true;
+}
+
 bool process_lives(pid_t pid)
 {
     char state = process_state(pid);

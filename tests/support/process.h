@@ -21,6 +21,9 @@ bool process_lives(pid_t pid);
 /* "S (sleeping)": the letter of PID's state, or 0. */
 char process_state(pid_t pid);
 
+/* PID waits for something, and is not just passing. */
+bool process_sleeps(pid_t pid);
+
 /* How many descriptors PID has; -1 when it is gone. */
 int process_descriptors(pid_t pid);
 

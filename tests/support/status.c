@@ -56,6 +56,26 @@ long long status_counter(const char *service, const char *path)
     return value;
 }
 
+long long status_service(const char *service, const char *key)
+{
+    json_t *status = control_ask("status");
+    const json_t *value = json_object_get(find_service(status, service), key);
+    long long number = json_is_integer(value) ? json_integer_value(value) : -1;
+
+    json_decref(status);
+    return number;
+}
+
+long long status_latency(const char *service, const char *percentile)
+{
+    json_t *status = control_ask("status");
+    const json_t *latency = json_object_get(find_service(status, service), "latency_us");
+    long long us = json_integer_value(json_object_get(latency, percentile));
+
+    json_decref(status);
+    return us;
+}
+
 long long status_closed(const char *service)
 {
     json_t *status = control_ask("status");

@@ -15,8 +15,14 @@ json_t *control_ask(const char *request);
  * there is no answer. */
 long long status_counter(const char *service, const char *path);
 
+/* A percentile ("p50", "p99", "max") of SERVICE's latency, in microseconds. */
+long long status_latency(const char *service, const char *percentile);
+
 /* For what reason whatever: how many connections have ended. */
 long long status_closed(const char *service);
+
+/* What the status says of SERVICE as KEY, a number such as "held"; -1: nothing. */
+long long status_service(const char *service, const char *key);
 
 /* The pids of SERVICE's workers (NULL: all) that are ready, by slot: how many. */
 size_t status_workers(const char *service, pid_t pids[WORKERS_MAX]);

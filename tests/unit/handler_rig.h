@@ -186,6 +186,7 @@ static int rig_start(void)
 
 static void rig_open(void)
 {
+    rig.handler->other_client = true;
     if (rig.handler->ops->open)
         ck_assert_int_eq(rig.handler->ops->open(rig.handler, &rig.peer), 0);
 }

@@ -132,7 +132,7 @@ START_TEST(pools_have_their_mode)
                "service a { listen = unix:@a " ECHO " workers { mode = dynamic min = 2 max = 9\n"
                "spare_min = 3 spare_max = 5 max_requests = 1000 } }\n"
                "service b { listen = unix:@b " ECHO " workers { mode = ondemand max = 8\n"
-               "idle_exit = 7s max_lifetime = 1h max_rss = 64MiB } }\n");
+               "idle_exit = 7s connections = 64 max_lifetime = 1h max_rss = 64MiB } }\n");
     config = load_good("c");
     workers = &config->services[0].workers;
     ck_assert_int_eq(workers->mode, WORKERS_DYNAMIC);
@@ -141,9 +141,11 @@ START_TEST(pools_have_their_mode)
     ck_assert_uint_eq(workers->spare_min, 3);
     ck_assert_uint_eq(workers->spare_max, 5);
     ck_assert_uint_eq(workers->max_requests, 1000);
+    ck_assert_uint_eq(workers->connections, 100);
     workers = &config->services[1].workers;
     ck_assert_int_eq(workers->mode, WORKERS_ONDEMAND);
     ck_assert_uint_eq(workers->idle_exit_ms, 7000);
+    ck_assert_uint_eq(workers->connections, 64);
     ck_assert_uint_eq(workers->max_requests, 0);
     ck_assert_uint_eq(workers->max_lifetime_ms, 3600000);
     ck_assert_uint_eq(workers->max_rss, 64 << 20);

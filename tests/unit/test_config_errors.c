@@ -61,12 +61,12 @@ static const struct {
     /* Names. */
     {SERVICE("    limits { max_mesage = 1MiB }"),
      "@/c:4: unknown key \"max_mesage\" in limits; did you mean \"max_message\"? allowed: "
-     "max_message, max_reply, backlog"},
+     "max_message, max_reply, max_unread, max_connections, backlog"},
     {SERVICE("    idle = 5s"),
-     "@/c:4: unknown key \"idle\" in service; its place is deadlines; " SERVICE_KEYS},
+     "@/c:4: unknown key \"idle\" in service; its place is workers or deadlines; " SERVICE_KEYS},
     {"usr = x\n" SERVICE(""),
      "@/c:1: unknown key \"usr\" at the top level; did you mean \"user\"? allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, framing, service, include"},
+     "control, pid_file, log, log_format, log_level, max_connections, framing, service, include"},
     {SERVICE("    something_else = 5s"),
      "@/c:4: unknown key \"something_else\" in service, " SERVICE_KEYS},
     {SERVICE("    include(\"x\")"),
@@ -75,10 +75,10 @@ static const struct {
      "@/c:4: unknown key \"service\" in service; its place is the top level; " SERVICE_KEYS},
     {SERVICE("") "service|listen = \"tcp:127.0.0.1:1\"\n",
      "@/c:6: unknown key \"listen\" at the top level; its place is service; allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, framing, service, include"},
+     "control, pid_file, log, log_format, log_level, max_connections, framing, service, include"},
     {SERVICE("") "service|handler { builtin = echo }\n",
      "@/c:6: unknown key \"handler\" at the top level; its place is service; allowed: user, group, "
-     "control, pid_file, log, log_format, log_level, framing, service, include"},
+     "control, pid_file, log, log_format, log_level, max_connections, framing, service, include"},
     {"service \"no blanks\" { listen = tcp:h:1 handler { builtin = echo } }\n",
      "@/c:1: service: found \"no blanks\", allowed: a name of 1 to 32 of A-Z a-z 0-9 _ . -"},
     {"service \"\" {\n listen = tcp:h:1 handler { builtin = echo } }\n",
@@ -187,7 +187,7 @@ static const struct {
      "@/c:1: found \"//\" within a value, which would be a comment; put the value in quotes"},
     {"\xff\xfe\x01\x02\n",
      "@/c:1: unknown key \"\xff\xfe\\x01\\x02\" at the top level, allowed: user, group, control, "
-     "pid_file, log, log_format, log_level, framing, service, include"},
+     "pid_file, log, log_format, log_level, max_connections, framing, service, include"},
     {"user = \"\\999\"\n", "@/c:1: bad escape sequence '\\\\999'"},
     /* Includes. */
     {"include = x\n", "@/c:1: found no ( after \"include\", allowed: include(\"FILE\")"},

@@ -255,6 +255,7 @@ static const struct {
     {"size.so", {"of 8 bytes, allowed: "}},
     {"symbol.so", {"found no symbol framed_module"}},
     {"message.so", {"found no message function"}},
+    {"half_saver.so", {"found save without restore, allowed: both, or none"}},
     {"init.so", {"init.so: init: no table"}},
     {"silent.so", {"silent.so: init: Permission denied"}},
 };

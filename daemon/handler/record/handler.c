@@ -158,6 +158,18 @@ static void cancel_all(struct record_handler *record)
     record_arm(record, record_cancelled_due(record));
 }
 
+static void put_close(struct record_handler *record)
+{
+    bool moved = record->base.farewell == FAREWELL_MOVED;
+
+    record_put(record, &(struct wire_record){
+                           .type = WIRE_CLOSE,
+                           .flags = moved ? WIRE_MOVED : 0,
+                           .status = (uint16_t)(moved ? FAREWELL_ORDER : record->base.farewell),
+                           .connection = record->connection,
+                       });
+}
+
 static void close_client(struct handler *handler)
 {
     struct record_handler *record = (struct record_handler *)handler;
@@ -165,9 +177,7 @@ static void close_client(struct handler *handler)
     if (program_runs(&record->program)) {
         if (record->window.owed > 0)
             cancel_all(record);
-        record_put(record, &(struct wire_record){.type = WIRE_CLOSE,
-                                                 .status = (uint16_t)handler->farewell,
-                                                 .connection = record->connection});
+        put_close(record);
         record->connection = 0;
         record->engaged = false;
         record_write_all(record);
@@ -182,6 +192,7 @@ static void close_client(struct handler *handler)
 
 const struct handler_ops handler_record = {
     .name = "record",
+    .alone = true,
     .size = sizeof(struct record_handler),
     .start = record_start,
     .open = open_client,

@@ -37,7 +37,7 @@ enum wire_type {
 
 #define WIRE_ONEWAY 1 /* flag of MESSAGE: no reply is wanted */
 #define WIRE_MORE 1   /* flag of REPLY: not the last to its request */
-#define WIRE_MOVED 1  /* flag of CLOSE: reserved */
+#define WIRE_MOVED 1  /* flag of CLOSE */
 
 struct wire_record {
     uint8_t type;

@@ -166,7 +166,8 @@ void change_logs_storm(struct chaos *chaos);
 struct ends {
     unsigned long early; /* connections that ended so, each with a reason */
     unsigned long exits[SERVICES];
-    unsigned long deaths[SERVICES];  /* of those, not in order */
+    unsigned long deaths[SERVICES];  /* of those, not in order, */
+    unsigned long lost[SERVICES];    /* with so many connections */
     unsigned long overdue[SERVICES]; /* of those, for a message that took too long */
 };
 /* Fails unless each connection that ended early did so for a reason that the log names. */

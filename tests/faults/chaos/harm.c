@@ -24,7 +24,8 @@ static struct sleeper {
 
 /* Where TEST_POINT stands. */
 static const char *const points[] = {"accept", "accepted", "handle", "replied", "publish",
-                                     "start",  "ready",    "drain",  "leave"};
+                                     "start",  "ready",    "drain",  "leave",   "given",
+                                     "kept",   "passed",   "adopted"};
 #define POINT_COUNT (sizeof(points) / sizeof(points[0]))
 static const int point_signals[] = {SIGKILL, SIGKILL, SIGKILL, SIGSTOP, SIGABRT};
 #define POINT_SIGNAL_COUNT (sizeof(point_signals) / sizeof(point_signals[0]))

@@ -70,6 +70,7 @@ static void add_limits(struct draft *draft, struct random *random)
 
 static void add_pool(struct draft *draft, struct random *random)
 {
+    static const char *const idles[] = {"auto", "hold", "keep"};
     unsigned max = random_between(random, 1, 4);
 
     switch (random_below(random, 3)) {
@@ -84,6 +85,9 @@ static void add_pool(struct draft *draft, struct random *random)
         add(draft, "max = %u", max);
         break;
     }
+    if (random_percent(random, 60))
+        add(draft, " connections = %u idle = %s", random_between(random, 2, 40),
+            idles[random_below(random, 3)]);
 }
 
 /* RANDOM draws the pools; NULL: quiet ones. */
@@ -100,7 +104,7 @@ static void add_services(struct draft *draft, struct random *random)
         if (random)
             add_pool(draft, random);
         else
-            add(draft, "max = %u", QUIET_WORKERS);
+            add(draft, "max = %u connections = 8", QUIET_WORKERS);
         if (service->once)
             add(draft, " max_requests = 1");
         else if (random)
@@ -142,8 +146,9 @@ const char *services_spoil(struct random *random)
     } faults[] = {
         {"a bad file", "service spoilt { listen = \n"},
         {"an unknown key", "service spoilt { lisp = yes }\n"},
-        {"a handler that fails", "service spoilt { listen = \"unix:$DIR/spoilt.sock\" handler {\n"
-                                 "command = {\"$HANDLERS/scripted\", \"--fail\", \"no\"} } }\n"},
+        {"a handler that fails",
+         "service spoilt { listen = \"unix:$DIR/spoilt.sock\" handler {\n"
+         "command = {\"$HANDLERS/scripted\", \"--fail\", \"no\"} settle = 5s } }\n"},
         {"a missing module", "service spoilt { listen = \"unix:$DIR/spoilt.sock\" handler {\n"
                              "module = \"$HANDLERS/nowhere.so\" } }\n"},
         {"a missing program", "service spoilt { listen = \"unix:$DIR/spoilt.sock\" handler {\n"

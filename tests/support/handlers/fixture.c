@@ -20,7 +20,7 @@
 
 struct state {
     const struct framed_service *service;
-    unsigned opened;
+    unsigned opened, restored;
 };
 
 #ifndef FIXTURE_NO_SYMBOL
@@ -184,6 +184,8 @@ static int obey(struct state *state, unsigned *messages, struct framed_call *cal
     }
     if (strcmp(text, "count") == 0)
         snprintf(answer, sizeof(answer), "%u of %u", *messages, state->opened);
+    else if (strcmp(text, "restored") == 0)
+        snprintf(answer, sizeof(answer), "%u and %u", *messages, state->restored);
     else if (strcmp(text, "service") == 0)
         snprintf(answer, sizeof(answer), "%s #%u %zu %zu", state->service->name,
                  state->service->worker, state->service->max_message, state->service->max_reply);
@@ -213,6 +215,38 @@ static void close_peer(void *state, void *connection)
     free(connection);
 }
 
+#ifdef FIXTURE_SAVES
+static int save(void *state, void *connection, void *data, size_t size)
+{
+    (void)state;
+    (void)size;
+    /* After seven messages it will not go, and after nine it gives more than there is room for. */
+    if (*(unsigned *)connection == 7)
+        return -EBUSY;
+    if (*(unsigned *)connection == 9)
+        return FRAMED_SAVED_MAX + 1;
+    memcpy(data, connection, sizeof(unsigned));
+    return sizeof(unsigned);
+}
+
+/* Left out by FIXTURE_NO_RESTORE. */
+__attribute__((unused)) static int restore(void *state, const struct framed_peer *peer,
+                                           const void *data, size_t length, void **connection)
+{
+    struct state *mine = state;
+
+    (void)peer;
+    if (length != sizeof(unsigned))
+        return -EINVAL;
+    *connection = malloc(length);
+    if (!*connection)
+        return -ENOMEM;
+    memcpy(*connection, data, length);
+    mine->restored++;
+    return 0;
+}
+#endif
+
 static void fini(void *state)
 {
     free(state);
@@ -228,6 +262,12 @@ FRAMED_MODULE_EXPORT const struct framed_module framed_module = {
     .message = message,
 #endif
     .close = close_peer,
+#ifdef FIXTURE_SAVES
+    .save = save,
+#ifndef FIXTURE_NO_RESTORE
+    .restore = restore,
+#endif
+#endif
     .fini = fini,
 };
 

@@ -36,7 +36,8 @@ enum {
 };
 enum {
     MORE = 1,
-    ONEWAY = 1
+    ONEWAY = 1,
+    MOVED = 1
 };
 
 struct head {
@@ -309,7 +310,7 @@ int main(int argc, char **argv)
         } else if (head.type == CANCEL) {
             on_cancel(&head);
         } else if (head.type == CLOSE) {
-            fprintf(stderr, "close %u\n", head.status);
+            fprintf(stderr, "close %u%s\n", head.status, head.flags & MOVED ? " moved" : "");
         } else if (head.type == STOP) {
             fprintf(stderr, "stop\n");
         }

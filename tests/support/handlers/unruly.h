@@ -9,7 +9,7 @@
 #define HEAD 16
 #define HELD_MAX 4096
 /* Behind all answers, and before anybody has stopped to listen. */
-#define LATER_US 50000
+#define LATER_US 20000
 
 enum {
     HELLO = 1,

@@ -1,4 +1,4 @@
-#include "usher/guests.h"
+#include "base/guests.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -10,8 +10,10 @@
 
 static void leave(struct guest *guest)
 {
-    if (guest->fd >= 0)
-        close(guest->fd);
+    if (guest->fd < 0)
+        return;
+    shutdown(guest->fd, SHUT_RDWR); /* a program that was lent the socket keeps nobody waiting */
+    close(guest->fd);
     guest->fd = -1;
 }
 

@@ -2,8 +2,8 @@
  * Those who were turned away and have not left yet. All may stay as long as each other, so the
  * first to come is the first whose time is over; when there are too many, the first makes room.
  */
-#ifndef FRAMED_USHER_GUESTS_H
-#define FRAMED_USHER_GUESTS_H
+#ifndef FRAMED_BASE_GUESTS_H
+#define FRAMED_BASE_GUESTS_H
 
 #include <stddef.h>
 #include <stdint.h>
