@@ -329,5 +329,6 @@ const struct handler_ops handler_batch = {
     .pump = pump,
     .watch = watch,
     .attend = command_attend,
+    .down_until = command_down_until,
     .stop = stop,
 };

@@ -148,6 +148,11 @@ void command_attend(struct handler *handler)
     program_revive(&command->program);
 }
 
+uint64_t command_down_until(const struct handler *handler)
+{
+    return program_down_until(&((const struct command *)handler)->program);
+}
+
 int command_start(struct handler *handler, char *error, size_t size)
 {
     struct command *command = (struct command *)handler;
@@ -179,5 +184,6 @@ const struct handler_ops handler_command = {
     .message = command_message,
     .watch = command_watch,
     .attend = command_attend,
+    .down_until = command_down_until,
     .stop = command_stop,
 };

@@ -29,6 +29,7 @@ enum handler_outcome command_message(struct handler *handler, const void *data, 
                                      uint64_t deadline_ms);
 int command_watch(struct handler *handler, struct pollfd watch[HANDLER_WATCH_MAX]);
 void command_attend(struct handler *handler);
+uint64_t command_down_until(const struct handler *handler);
 void command_stop(struct handler *handler, unsigned grace_ms);
 
 #endif

@@ -140,6 +140,9 @@ struct handler_ops {
     /* Something watched is ready, or a timer may be due: log stderr, replace a dead process. Never
      * blocks. May be NULL. */
     void (*attend)(struct handler *handler);
+    /* Messages would fail until then (monotonic ms), since its program is not started before; 0: it
+     * can answer. May be NULL. */
+    uint64_t (*down_until)(const struct handler *handler);
     /* Ends in order within GRACE_MS (0: at once); frees what start made. May be NULL. */
     void (*stop)(struct handler *handler, unsigned grace_ms);
 };

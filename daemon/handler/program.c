@@ -44,6 +44,13 @@ bool program_runs(const struct program *program)
     return program->coprocess.process.pid > 0;
 }
 
+uint64_t program_down_until(const struct program *program)
+{
+    bool able = program_runs(program) || clock_ms() >= program->not_before_ms;
+
+    return able ? 0 : program->not_before_ms;
+}
+
 /* A program that never gets to answer must not be started in a tight loop. */
 static void set_back(struct program *program, enum handler_outcome outcome)
 {

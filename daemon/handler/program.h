@@ -37,6 +37,9 @@ void program_announce(const struct program *program);
 
 bool program_runs(const struct program *program);
 
+/* When program_revive() can start one (monotonic ms); 0: one runs, or it can at once. */
+uint64_t program_down_until(const struct program *program);
+
 /* Makes sure that a process runs, if it is time for one. */
 bool program_revive(struct program *program);
 

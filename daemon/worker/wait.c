@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define TELL_AGAIN_MS 500
+#define ASIDE_MS 1000
+#define ASIDE_PAUSE_MS 100
 
 /* What an event is of; the other half of its data is an index or a descriptor. */
 enum caller {
@@ -86,12 +88,36 @@ static void close_doors(struct worker *worker)
     worker->serving = false;
 }
 
+/*
+ * A worker whose program cannot be started yet fails each message at once, is free again before all
+ * others, and would draw all clients. So it steps aside and lets the others have them. Where all
+ * are like that, clients want to know: now and then it takes who comes.
+ */
+static bool stands_aside(struct worker *worker)
+{
+    const struct handler *handler = worker->handler;
+    uint64_t down_ms = 0;
+    uint64_t now_ms;
+
+    if (handler->ops->down_until && worker->service->workers.max > 1)
+        down_ms = handler->ops->down_until(handler);
+    if (down_ms == 0) {
+        worker->aside_until_ms = 0;
+        return false;
+    }
+    now_ms = clock_ms();
+    if (now_ms >= worker->aside_until_ms + ASIDE_PAUSE_MS)
+        worker->aside_until_ms = now_ms + ASIDE_MS < down_ms ? now_ms + ASIDE_MS : down_ms;
+    return now_ms < worker->aside_until_ms;
+}
+
 /* The listeners, for as long as the worker may serve and has room. One that cannot watch them is of
  * no use. */
 static void tend_doors(struct worker *worker)
 {
     const struct worker_start *start = worker->start;
-    bool open = worker->may_serve && !worker->draining && worker_has_room(worker);
+    bool open =
+        worker->may_serve && !worker->draining && worker_has_room(worker) && !stands_aside(worker);
     int result = 0;
 
     if (worker->serving && (!open || (worker->last_in_line && worker->held.count > 0)))
@@ -191,7 +217,7 @@ static int pause_ms(struct worker *worker)
     if (worker->look || worker_poked())
         return 0;
     if (worker->held.count == 0 && worker->guests.count == 0 && !worker->group_untold &&
-        !worker->draining)
+        !worker->draining && worker->aside_until_ms == 0)
         return -1;
     now_ms = clock_ms();
     wake_ms = check_deadlines(worker, now_ms);
@@ -201,6 +227,8 @@ static int pause_ms(struct worker *worker)
         wake_ms = clock_earlier(wake_ms, worker->leave_by_ms);
     if (worker->crowded_ms > worker->looked_ms)
         wake_ms = clock_earlier(wake_ms, worker->crowded_ms + clock_tick_ms());
+    if (worker->aside_until_ms > now_ms)
+        wake_ms = clock_earlier(wake_ms, worker->aside_until_ms);
     return wake_ms ? clock_left_ms(wake_ms, now_ms) : -1;
 }
 

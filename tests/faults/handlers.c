@@ -201,6 +201,22 @@ START_TEST(killed_over_and_over_under_load)
 }
 END_TEST
 
+/* While no worker has a program that answers, nobody is left without an answer, and it is not for
+ * each client that programs are started. */
+START_TEST(broken_in_all_workers)
+{
+    char *starts;
+
+    daemon_start(SERVICE("2", "\"/bin/sh\", \"-c\", \"echo >>$DIR/starts; read x; exit 7\"", ""));
+    for (int i = 0; i < 200; i++)
+        ask_for("anybody?");
+    ck_assert(UNTIL(status_counter("it", "closed.handler_failed") >= 100));
+    starts = read_whole(expand("$DIR/starts"));
+    ck_assert_uint_lt(strlen(starts), 100);
+    free(starts);
+}
+END_TEST
+
 /* It started once, and then no more; until somebody repairs it. */
 START_TEST(cannot_start_again)
 {
@@ -275,5 +291,5 @@ END_TEST
 SUITE("handlers", stray_lines_reach_nobody_else, stray_lines_reach_nobody_who_is_held,
       stray_lines_under_load, stray_line_ends_the_connection, dies_over_a_message,
       dies_in_the_middle_of_a_reply, closes_its_output, never_answers_and_ignores_term,
-      killed_between_messages, killed_over_and_over_under_load, cannot_start_again,
-      floods_its_errors, its_children_go_with_it, sees_its_own_descriptors_only)
+      killed_between_messages, killed_over_and_over_under_load, broken_in_all_workers,
+      cannot_start_again, floods_its_errors, its_children_go_with_it, sees_its_own_descriptors_only)

@@ -122,6 +122,11 @@ static enum handler_outcome message(struct handler *handler, const void *data, s
     return record->verdict == HANDLER_HANGUP ? HANDLER_OK : record->verdict;
 }
 
+static uint64_t down_until(const struct handler *handler)
+{
+    return program_down_until(&((const struct record_handler *)handler)->program);
+}
+
 static int open_client(struct handler *handler, const struct framed_peer *peer)
 {
     struct record_handler *record = (struct record_handler *)handler;
@@ -201,5 +206,6 @@ const struct handler_ops handler_record = {
     .pump = pump,
     .watch = watch,
     .attend = attend,
+    .down_until = down_until,
     .stop = record_stop,
 };
