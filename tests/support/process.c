@@ -136,6 +136,16 @@ int process_descriptors(pid_t pid)
     return count;
 }
 
+int process_settled_descriptors(pid_t root, size_t descendants)
+{
+    pid_t pids[PROCESSES_MAX];
+
+    ck_assert_msg(UNTIL(process_descendants(root, pids, PROCESSES_MAX) == descendants),
+                  "%zu descendants, not %zu", process_descendants(root, pids, PROCESSES_MAX),
+                  descendants);
+    return process_descriptors(root);
+}
+
 long process_sum(pid_t pid, const char *file, const char *const *keys)
 {
     char path[64];

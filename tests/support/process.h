@@ -27,6 +27,10 @@ bool process_sleeps(pid_t pid);
 /* How many descriptors PID has; -1 when it is gone. */
 int process_descriptors(pid_t pid);
 
+/* The same, as soon as ROOT has just so many DESCENDANTS: while it starts one of them it has more,
+ * and before that less. */
+int process_settled_descriptors(pid_t root, size_t descendants);
+
 /* The sum of the lines of /proc/PID/FILE that begin with one of KEYS (ended by NULL); -1 when gone.
  * Memory is in KiB there. */
 long process_sum(pid_t pid, const char *file, const char *const *keys);
