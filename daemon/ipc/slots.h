@@ -27,7 +27,7 @@ enum slot_state {
     SLOT_STARTING,
     SLOT_IDLE,      /* waits for a client */
     SLOT_READING,   /* has clients, waits for a message */
-    SLOT_RECEIVING, /* which has begun, and is not whole; since its first byte */
+    SLOT_RECEIVING, /* which has begun, and is not whole */
     SLOT_HANDLING,  /* in the handler */
     SLOT_WRITING,   /* sends replies, and closes */
     SLOT_STATE_COUNT

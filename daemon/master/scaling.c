@@ -130,7 +130,7 @@ void scaling_deinit(struct service *service)
 static bool is_free(const struct child *child, enum slot_state activity)
 {
     return activity == SLOT_IDLE ||
-           (activity == SLOT_READING &&
+           ((activity == SLOT_READING || activity == SLOT_RECEIVING) &&
             slot_held(&child->master->slots[child->slot]) < config_room(child->service->config));
 }
 

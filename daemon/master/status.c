@@ -78,14 +78,14 @@ static json_t *child_json(const struct child *child, bool stale, uint64_t now_ms
     return worker;
 }
 
-/* To have connections that say nothing keeps only those busy that can have one. */
+/* To have connections that say nothing, or half of it, keeps only those busy that can have one. */
 static bool is_busy(const struct child *child)
 {
     uint64_t since_ms;
     enum slot_state activity = slot_get(&child->master->slots[child->slot], &since_ms);
 
-    return activity > SLOT_READING ||
-           (activity == SLOT_READING && config_room(child->service->config) == 1);
+    return activity > SLOT_RECEIVING ||
+           (activity >= SLOT_READING && config_room(child->service->config) == 1);
 }
 
 struct census {

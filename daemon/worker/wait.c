@@ -177,7 +177,8 @@ static void set_waiting(const struct worker *worker)
 
     slot_set_peer(worker->slot, NULL, 0);
     if (worker->held.count > 0)
-        slot_set(worker->slot, SLOT_READING, clock_coarse_ms());
+        slot_set(worker->slot, worker->held.first[HELD_BEGUN] ? SLOT_RECEIVING : SLOT_READING,
+                 clock_coarse_ms());
     else if (slot_get(worker->slot, &since_ms) != SLOT_IDLE)
         slot_set(worker->slot, SLOT_IDLE, clock_ms());
 }
