@@ -48,21 +48,11 @@ void framed_conn_deinit(struct framed_conn *conn)
 
 static void forget(struct framed_conn *conn)
 {
-    struct framed_buffer *input = &conn->input;
-
-    empty(input);
+    empty(&conn->input);
     empty(&conn->output);
     conn->decoder = (struct framed_decoder){0};
     conn->encoder = (struct framed_encoder){0};
     conn->need = conn->assembled = conn->gap = 0;
-    if (input->size > FRAMED_CONN_INPUT_SIZE) {
-        uint8_t *smaller = realloc(input->data, FRAMED_CONN_INPUT_SIZE);
-
-        if (smaller) {
-            input->data = smaller;
-            input->size = FRAMED_CONN_INPUT_SIZE;
-        }
-    }
 }
 
 void framed_conn_attach(struct framed_conn *conn, int fd)
@@ -79,6 +69,19 @@ int framed_conn_detach(struct framed_conn *conn)
     forget(conn);
     conn->fd = -1;
     return fd;
+}
+
+void framed_conn_trim(struct framed_conn *conn)
+{
+    struct framed_buffer *input = &conn->input;
+    uint8_t *smaller;
+
+    if (input->size <= FRAMED_CONN_INPUT_SIZE || in_use(input) > 0)
+        return;
+    smaller = realloc(input->data, FRAMED_CONN_INPUT_SIZE);
+    if (!smaller)
+        return;
+    *input = (struct framed_buffer){.data = smaller, .size = FRAMED_CONN_INPUT_SIZE};
 }
 
 /* Drops BYTES of what is not decoded yet. */

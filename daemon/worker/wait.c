@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TELL_AGAIN_MS 500
+#define BUFFER_KEPT_MS 1000
 #define ASIDE_MS 1000
 #define ASIDE_PAUSE_MS 100
 
@@ -209,6 +210,19 @@ static uint64_t check_deadlines(struct worker *worker, uint64_t now_ms)
     return clock_earlier(next_ms, guests_check(&worker->guests, now_ms));
 }
 
+/* After a large message there is likely to be another one; but what nobody needs is given back. */
+static void mind_buffer(struct worker *worker)
+{
+    if (worker->conn.input.size <= FRAMED_CONN_INPUT_SIZE) {
+        worker->trim_ms = 0;
+    } else if (worker->trim_ms == 0) {
+        worker->trim_ms = worker->looked_ms + BUFFER_KEPT_MS;
+    } else if (worker->looked_ms >= worker->trim_ms) {
+        framed_conn_trim(&worker->conn);
+        worker->trim_ms = 0;
+    }
+}
+
 /* How long nothing is to be done, unless somebody calls. */
 static int pause_ms(struct worker *worker)
 {
@@ -218,7 +232,7 @@ static int pause_ms(struct worker *worker)
     if (worker->look || worker_poked())
         return 0;
     if (worker->held.count == 0 && worker->guests.count == 0 && !worker->group_untold &&
-        !worker->draining && worker->aside_until_ms == 0)
+        !worker->draining && worker->aside_until_ms == 0 && worker->trim_ms == 0)
         return -1;
     now_ms = clock_ms();
     wake_ms = check_deadlines(worker, now_ms);
@@ -228,6 +242,8 @@ static int pause_ms(struct worker *worker)
         wake_ms = clock_earlier(wake_ms, worker->leave_by_ms);
     if (worker->crowded_ms > worker->looked_ms)
         wake_ms = clock_earlier(wake_ms, worker->crowded_ms + clock_tick_ms());
+    if (worker->trim_ms > 0)
+        wake_ms = clock_earlier(wake_ms, worker->trim_ms + clock_tick_ms());
     if (worker->aside_until_ms > now_ms)
         wake_ms = clock_earlier(wake_ms, worker->aside_until_ms);
     return wake_ms ? clock_left_ms(wake_ms, now_ms) : -1;
@@ -254,6 +270,7 @@ void worker_rest_until_called(struct worker *worker)
 {
     tend_doors(worker);
     watch_handler(worker);
+    mind_buffer(worker);
     if (worker->unpublished)
         worker_publish(worker);
     tell_group(worker);

@@ -62,6 +62,7 @@ struct worker {
     int next_event;                           /* who has called and was not attended to yet */
     bool called;                              /* the master has */
     uint64_t aside_until_ms;                  /* no new clients before: they would fail */
+    uint64_t trim_ms;                         /* then its buffer, which is large (coarse) */
     uint64_t looked_ms;                       /* when it last looked around, by the coarse clock */
     struct pollfd watched[HANDLER_WATCH_MAX]; /* the handler's, as they are in the epoll set */
     int watched_count;

@@ -13,7 +13,8 @@
  *
  * The buffers belong to whoever serves; the socket is attached and detached, so that one set of
  * buffers serves many connections, one after the other. A length that the peer claims allocates
- * nothing: the input buffer stays below eight times what has arrived.
+ * nothing: the input buffer stays below eight times what has arrived, and as large as it has become
+ * until framed_conn_trim().
  */
 #ifndef FRAMED_CONN_H
 #define FRAMED_CONN_H
@@ -90,14 +91,17 @@ int framed_conn_init(struct framed_conn *conn, const struct framed_framing *in,
 void framed_conn_deinit(struct framed_conn *conn);
 
 /*
- * Starts on the connected, blocking stream socket FD (borrowed) with empty buffers. Buffers that a
- * large message of the last connection grew are given back. When a write deadline is wanted, the
- * caller sets write_ms and the socket's SO_SNDTIMEO to the same time.
+ * Starts on the connected, blocking stream socket FD (borrowed) with empty buffers. When a write
+ * deadline is wanted, the caller sets write_ms and the socket's SO_SNDTIMEO to the same time.
  */
 void framed_conn_attach(struct framed_conn *conn, int fd);
 
 /* Lets go of the socket and forgets what is buffered. Returns the descriptor. */
 int framed_conn_detach(struct framed_conn *conn);
+
+/* Gives back what a large message has made the input buffer grow by; nothing is done while there is
+ * something in it. The next large message pays for it anew, so this is for quiet times. */
+void framed_conn_trim(struct framed_conn *conn);
 
 /*
  * What belongs to a connection between two messages while others use the buffers: so one set of

@@ -140,8 +140,18 @@ START_TEST(test_larger_than_buffer)
     expect_message(data, MIB);
     ck_assert_ptr_eq(rig.conn.input.data, buffer);
     ck_assert_uint_eq(rig.conn.input.size, MIB + 4);
-    framed_conn_attach(&rig.conn, -1);
+    ck_assert_int_eq(framed_conn_put(&rig.conn, data, 100), 0);
+    ck_assert_int_eq(framed_conn_flush(&rig.conn), 0);
+    use_source(rig.sink + rig.sunk - 104, 104);
+    rig.cut = 50;
+    ck_assert_int_eq(framed_conn_fill(&rig.conn, 0), 50);
+    framed_conn_trim(&rig.conn); /* not amid a message */
+    ck_assert_uint_eq(rig.conn.input.size, MIB + 4);
+    expect_message(data, 100);
+    framed_conn_trim(&rig.conn);
     ck_assert_uint_eq(rig.conn.input.size, FRAMED_CONN_INPUT_SIZE);
+    framed_conn_trim(&rig.conn);
+    framed_conn_attach(&rig.conn, -1);
     ck_assert_uint_eq(framed_conn_unread(&rig.conn), 0);
     free(data);
 }
