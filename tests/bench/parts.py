@@ -124,11 +124,11 @@ PARTS = {
         Workload('8 connections, 64 B, depth 64', 8, 64, pinned=False, goals=BEST,
                  servers=MANY_BY_LIMIT),
     ]),
-    # What clients wait for while there is enough of everything.
-    'load': Part({**REFERENCES, 'framed': HELD_BY_TWO, EACH: ONE_EACH, **PEERS}, [
+    # What clients wait for while there is enough of everything; framed without a setting.
+    'load': Part({**REFERENCES, 'framed': ECHO, TWO: HELD_BY_TWO, EACH: ONE_EACH, **PEERS}, [
         Workload('16 connections, 20000/s', 16, 64, rate=20000, pinned=False,
                  goals=(Goal('peers', 1, 'p99'), Goal('peers', 1, 'cpu')),
-                 servers=('limit', 'framed', EACH, 'naive', *PEERS)),
+                 servers=MANY_BY_LIMIT),
     ]),
     'connect': Part({**REFERENCES, 'framed': ECHO, **PEERS, **STARTERS}, [
         Workload('8 clients, a connection each message', 8, connect=True, pinned=False,
