@@ -193,7 +193,7 @@ def plot_sweep(races, folder):
               for name in names]
     drawn, labels = lines_of(names, tables)
     plot(folder / 'connections.png',
-         'set logscale x 2\nset xrange [0.9:130]\nset yrange [0:*]\nset xtics (1,2,4,8,16,32,64)\n'
+         'set logscale x 2\nset xrange [0.9:220]\nset yrange [0:*]\nset xtics (1,2,4,8,16,32,64)\n'
          'set xlabel "connections, 64 bytes, one message at a time"\n'
          'set ylabel "thousand messages a second"\n' + drawn, *tables, labels)
     return 'connections.png'
