@@ -1,6 +1,7 @@
 #include "ipc/role.h"
 
 #include "base/identity.h"
+#include "base/log.h"
 #include "base/sink.h"
 #include "config/config.h"
 
@@ -26,6 +27,18 @@ int role_become_user(const struct worker_start *start, char *error, size_t size)
     if (result < 0)
         return result;
     return identity_become(&identity, IDENTITY_KEEP_NONE, error, size);
+}
+
+void role_reopen_log(int passed)
+{
+    int result = 0;
+
+    if (passed >= 0)
+        sink_adopt(passed);
+    else
+        result = log_reopen();
+    if (result < 0)
+        log_error("log-reopen", LOG_ERRNO(result));
 }
 
 int role_close_foreign(const struct worker_start *start)

@@ -47,6 +47,10 @@ struct worker_start {
  * ERROR. */
 int role_become_user(const struct worker_start *start, char *error, size_t size);
 
+/* The log is to be opened anew: PASSED is it, opened by the master for who has become another user;
+ * -1: this process opens it. */
+void role_reopen_log(int passed);
+
 /* Closes what is not for this process: the other workers' pipes, the master's control socket, other
  * services. 0 or -ENOMEM. */
 int role_close_foreign(const struct worker_start *start);

@@ -43,10 +43,8 @@ static void begin_to_leave(struct keeper *keeper, int heir)
     kept_listen(keeper, heir < 0);
 }
 
-static void obey(struct keeper *keeper, const struct record *record)
+static void obey(struct keeper *keeper, const struct record *record, int passed)
 {
-    int result;
-
     switch (record->type) {
     case RECORD_SERVE: /* before, who is not needed after all ends without a word */
         kept_listen(keeper, !keeper->leaving);
@@ -65,9 +63,7 @@ static void obey(struct keeper *keeper, const struct record *record)
     case RECORD_STOP:
         _exit(EXIT_SUCCESS);
     case RECORD_REOPEN:
-        result = log_reopen();
-        if (result < 0)
-            log_error("log-reopen", LOG_ERRNO(result));
+        role_reopen_log(passed);
         break;
     default:
         break;
@@ -77,10 +73,11 @@ static void obey(struct keeper *keeper, const struct record *record)
 static void listen_to_master(struct keeper *keeper)
 {
     struct record record;
+    int passed;
     int got;
 
-    while ((got = record_receive(keeper->start->control_fd, &record)) > 0)
-        obey(keeper, &record);
+    while ((got = record_receive_with(keeper->start->control_fd, &record, &passed)) > 0)
+        obey(keeper, &record, passed);
     if (got != 0)
         return;
     /* It is gone: one that is started anew finds the addresses free. */

@@ -164,7 +164,7 @@ static bool takes_descriptors(const struct child *child)
 {
     const struct process_config *process = &child->service->config->process;
 
-    return child->role == ROLE_WORKER && (process->user || process->group);
+    return child->role != ROLE_USHER && (process->user || process->group);
 }
 
 static int open_pipes(const struct child *child, int control[2], int status[2])

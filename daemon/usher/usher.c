@@ -85,8 +85,6 @@ static void begin_to_leave(struct usher *usher)
 
 static void obey(struct usher *usher, const struct record *record)
 {
-    int result;
-
     switch (record->type) {
     case RECORD_REJECT:
         usher->wanted = true;
@@ -98,9 +96,7 @@ static void obey(struct usher *usher, const struct record *record)
     case RECORD_STOP:
         _exit(EXIT_SUCCESS);
     case RECORD_REOPEN:
-        result = log_reopen();
-        if (result < 0)
-            log_error("log-reopen", LOG_ERRNO(result));
+        role_reopen_log(-1); /* it is who the master is */
         break;
     default:
         break;

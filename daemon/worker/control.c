@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/points.h"
-#include "base/sink.h"
 #include "config/config.h"
 #include "ipc/record.h"
 
@@ -138,19 +137,6 @@ static void drain(struct worker *worker, int64_t may_accept, const char *forsake
     worker_report(worker, RECORD_DRAINING, 0, NULL);
 }
 
-/* PASSED is the log that the master has opened, if it did not leave that to us. */
-static void reopen_log(int passed)
-{
-    int result = 0;
-
-    if (passed >= 0)
-        sink_adopt(passed);
-    else
-        result = log_reopen();
-    if (result < 0)
-        log_error("log-reopen", LOG_ERRNO(result));
-}
-
 static void obey(struct worker *worker, const struct record *record, int passed)
 {
     switch (record->type) {
@@ -169,7 +155,7 @@ static void obey(struct worker *worker, const struct record *record, int passed)
         worker->draining = worker->stopping = true;
         break;
     case RECORD_REOPEN:
-        reopen_log(passed);
+        role_reopen_log(passed);
         break;
     case RECORD_WAKE:
         worker->look = true;

@@ -53,7 +53,8 @@ static void *poison(void *stop)
     return NULL;
 }
 
-/* A client whose messages end each worker that it meets, over and over: others are served. */
+/* A client whose messages end each worker that it meets, over and over: others are served. A worker
+ * that has several would take those along. */
 START_TEST(crashes_by_messages_leave_room_for_others)
 {
     struct load load = {.style = LOAD_CONNECTION_A_MESSAGE, .framing = "line", .clients = 3};
@@ -61,8 +62,8 @@ START_TEST(crashes_by_messages_leave_room_for_others)
     pthread_t thread;
     uint64_t began;
 
-    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line workers { max = 4 }\n"
-                 "handler { " MODULE " } }\n");
+    daemon_start("service it { listen = \"unix:$DIR/x.sock\" framing = line\n"
+                 "workers { max = 4 connections = 1 } handler { " MODULE " } }\n");
     load.address = expand("unix:$DIR/x.sock");
     ck_assert_int_eq(pthread_create(&thread, NULL, poison, &stop), 0);
     load_start(&load);

@@ -161,7 +161,19 @@ static bool file_has(const char *name, const char *word)
     return has;
 }
 
-/* Each worker turns to the new log in its own time. */
+/* Whether a process of framed has the file NAME open. */
+static bool is_held(const char *name)
+{
+    pid_t pids[PROCESSES_MAX];
+    size_t count = process_descendants(daemon_pid(), pids, PROCESSES_MAX);
+
+    for (size_t i = 0; i < count; i++)
+        if (process_holds(pids[i], expand(name)))
+            return true;
+    return false;
+}
+
+/* Each process turns to the new log in its own time. */
 static bool is_told_in(const char *log)
 {
     client_once("unix:$DIR/x.sock", "line", "after", "after");
@@ -185,7 +197,9 @@ START_TEST(the_log_is_opened_anew)
     kill(daemon_pid(), SIGUSR1);
     ck_assert(UNTIL(file_has("$DIR/log/framed", "event=log-reopened")));
     ck_assert(UNTIL(is_told_in("$DIR/log/framed")));
+    ck_assert(UNTIL(!is_held("$DIR/log/old")));
     ck_assert(!file_has("$DIR/log/framed", "event=log-reopen "));
+    ck_assert(!file_has("$DIR/log/old", "event=log-reopen "));
     check_all_are_nobody(3);
 }
 END_TEST

@@ -136,6 +136,28 @@ int process_descriptors(pid_t pid)
     return count;
 }
 
+bool process_holds(pid_t pid, const char *path)
+{
+    char name[300], target[512];
+    bool holds = false;
+    DIR *folder;
+
+    snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+    folder = opendir(name);
+    if (!folder)
+        return false;
+    for (const struct dirent *entry; !holds && (entry = readdir(folder));) {
+        ssize_t length;
+
+        snprintf(name, sizeof(name), "/proc/%d/fd/%s", (int)pid, entry->d_name);
+        length = readlink(name, target, sizeof(target) - 1);
+        target[length > 0 ? length : 0] = '\0';
+        holds = strcmp(target, path) == 0;
+    }
+    closedir(folder);
+    return holds;
+}
+
 int process_settled_descriptors(pid_t root, size_t descendants)
 {
     pid_t pids[PROCESSES_MAX];

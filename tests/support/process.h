@@ -31,6 +31,9 @@ int process_descriptors(pid_t pid);
  * and before that less. */
 int process_settled_descriptors(pid_t root, size_t descendants);
 
+/* Whether PID has the file open whose path is PATH. */
+bool process_holds(pid_t pid, const char *path);
+
 /* The sum of the lines of /proc/PID/FILE that begin with one of KEYS (ended by NULL); -1 when gone.
  * Memory is in KiB there. */
 long process_sum(pid_t pid, const char *file, const char *const *keys);
